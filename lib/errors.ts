@@ -1,0 +1,138 @@
+/**
+ * Every error that a client can meet, by its code. The code is part of the HTTP contract: clients
+ * branch on it, and `/problems/<code>` is the `type` of the problem document (RFC 9457).
+ */
+export const problems = {
+  BAD_REQUEST: { status: 400, title: 'The request is malformed' },
+  VALIDATION_FAILED: { status: 400, title: 'The request has invalid values' },
+  JSON_INVALID: { status: 400, title: 'The body is not valid JSON' },
+  BODY_EMPTY: { status: 400, title: 'The body is empty' },
+  FILE_MISSING: { status: 400, title: 'The form has no file' },
+  FILE_DUPLICATE: { status: 400, title: 'The form has more than one file' },
+  FIELD_UNKNOWN: { status: 400, title: 'The request names an unknown field' },
+  PRESET_UNKNOWN: { status: 400, title: 'There is no such preset' },
+  CURSOR_INVALID: { status: 400, title: 'The cursor is not one of ours' },
+  NOT_FOUND: { status: 404, title: 'There is nothing here' },
+  IMAGE_NOT_FOUND: { status: 404, title: 'There is no such image' },
+  RENDITION_NOT_FOUND: { status: 404, title: 'There is no such rendition' },
+  JOB_NOT_FOUND: { status: 404, title: 'There is no such job' },
+  PRESET_NOT_FOUND: { status: 404, title: 'There is no such preset' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'The method is not allowed here' },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request took too long to arrive' },
+  PRESET_BUILT_IN: { status: 409, title: 'A built-in preset cannot be changed' },
+  PRECONDITION_FAILED: { status: 412, title: 'The resource has changed' },
+  UPLOAD_TOO_LARGE: { status: 413, title: 'The file is too large' },
+  BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
+  URI_TOO_LONG: { status: 414, title: 'The URL is too long' },
+  MEDIA_TYPE_UNSUPPORTED: { status: 415, title: 'The media type is not supported' },
+  RANGE_NOT_SATISFIABLE: { status: 416, title: 'The range lies outside the file' },
+  INPUT_TOO_MANY_PIXELS: { status: 422, title: 'The image has too many pixels' },
+  OUTPUT_TOO_MANY_PIXELS: { status: 422, title: 'The rendition would have too many pixels' },
+  OPTIONS_UNPROCESSABLE: { status: 422, title: 'The options do not fit this image' },
+  IMAGE_CORRUPT: { status: 422, title: 'The image cannot be decoded' },
+  PRECONDITION_REQUIRED: { status: 428, title: 'The request must be conditional' },
+  RATE_LIMITED: { status: 429, title: 'Too many requests' },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The request header fields are too large' },
+  INTERNAL: { status: 500, title: 'Something went wrong on our side' },
+  DECODER_CRASHED: { status: 500, title: 'The decoder died on this image' },
+  JOB_TIMED_OUT: { status: 504, title: 'The job ran out of time' },
+  DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer' },
+  QUEUE_UNAVAILABLE: { status: 503, title: 'The queue does not answer' },
+  BACKLOG_FULL: { status: 503, title: 'Too many jobs are waiting' },
+  OVERLOADED: { status: 503, title: 'The server is overloaded' },
+  SHUTTING_DOWN: { status: 503, title: 'The server is shutting down' },
+  STORAGE_FULL: { status: 507, title: 'There is no space left to store the file' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+/** A code of {@link problems}. */
+export type ProblemCode = keyof typeof problems;
+
+/** One invalid value: where it stands (a dotted path such as `renditions.0.width`), and what is wrong. */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What a {@link Problem} may carry beside its code and detail. */
+export interface ProblemOptions {
+  /** The invalid values, for validation problems. */
+  readonly errors?: readonly FieldError[];
+  /** Seconds until another try makes sense; sent as `Retry-After`. */
+  readonly retryAfter?: number;
+  /** Further response headers, such as `Allow` or `Content-Range`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The error behind it, for the log; never shown to a client. */
+  readonly cause?: unknown;
+}
+
+/** A problem as a job keeps and shows it: the RFC 9457 members without the request's `instance`. */
+export interface ProblemJson {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ProblemCode;
+  readonly errors?: readonly FieldError[];
+}
+
+/**
+ * The one error class of Halftone. It is thrown where the fault is known, and rendered in one place
+ * (`plugins/problem-details.ts`). `detail` is public: no stack, no path on disk, no query.
+ */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldError[] | undefined;
+  readonly retryAfter: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors;
+    this.retryAfter = options.retryAfter;
+    this.headers = options.headers ?? {};
+  }
+
+  /** The HTTP status of the code. */
+  get status(): number {
+    return problems[this.code].status;
+  }
+
+  /** The members of RFC 9457 that do not depend on the request. */
+  toJSON(): ProblemJson {
+    return {
+      type: `/problems/${this.code}`,
+      title: problems[this.code].title,
+      status: this.status,
+      detail: this.message,
+      code: this.code,
+      ...(this.errors && { errors: this.errors }),
+    };
+  }
+}
+
+/** Makes a 400 that names one field: `path` is where it stands, `message` what it got and what it takes. */
+export function invalidField(
+  path: string,
+  message: string,
+  code: ProblemCode = 'VALIDATION_FAILED',
+): Problem {
+  return new Problem(code, `${path} ${message}`, { errors: [{ path, message }] });
+}
+
+/** The `code` of a system error such as ENOSPC, or undefined. */
+export function systemErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Turns "no space left" (ENOSPC, EDQUOT) into the 507 problem and returns every other error as it is. */
+export function storageProblem(error: unknown): unknown {
+  const code = systemErrorCode(error);
+  return code === 'ENOSPC' || code === 'EDQUOT'
+    ? new Problem('STORAGE_FULL', 'There is no space left in the store. Nothing was kept; try again later.', {
+        retryAfter: 30,
+        cause: error,
+      })
+    : error;
+}

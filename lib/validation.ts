@@ -1,0 +1,96 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import addFormats from 'ajv-formats';
+import { type FieldError, Problem } from './errors.js';
+
+const shared = { allErrors: true, verbose: true, useDefaults: true, removeAdditional: false } as const;
+
+// JSON bodies mean what they say: "512" is not a width. Query strings and paths have only text.
+const ajvByMode = {
+  strict: new Ajv({ ...shared, coerceTypes: false }),
+  coercing: new Ajv({ ...shared, coerceTypes: 'array' }),
+};
+for (const ajv of Object.values(ajvByMode)) addFormats.default(ajv);
+
+/** Compiles a JSON Schema: `strict` for bodies, `coercing` for query strings and path parameters. */
+export function compileSchema(schema: object, mode: keyof typeof ajvByMode): ValidateFunction {
+  return ajvByMode[mode].compile(schema);
+}
+
+/**
+ * Checks a value that did not come through a route's schema (a form field, a flat query).
+ *
+ * @param path where the value stands in the request, the prefix of each error's path
+ * @returns the value, now of the schema's type, with its defaults filled in
+ * @throws Problem VALIDATION_FAILED with one error a field
+ */
+export function assertValid<T>(validate: ValidateFunction<T>, value: unknown, path: string): T {
+  if (validate(value)) return value;
+  throw validationProblem(validate.errors ?? [], path);
+}
+
+/** The 400 for a list of Ajv errors; `path` is the part of the request they are in. */
+export function validationProblem(errors: readonly ErrorObject[], path: string): Problem {
+  const fields = uniqueByPath(
+    errors.filter((error) => !isWrapper(error)).map((error) => toFieldError(error, path)),
+  );
+  const [first] = fields;
+  const detail = first ? `${first.path} ${first.message}` : 'The request has invalid values.';
+  return new Problem('VALIDATION_FAILED', detail, { errors: fields });
+}
+
+/** `anyOf` and its kind only repeat that one of their branches failed. */
+function isWrapper(error: ErrorObject): boolean {
+  return error.keyword === 'if';
+}
+
+function uniqueByPath(fields: readonly FieldError[]): FieldError[] {
+  return [...new Map(fields.map((field) => [`${field.path} ${field.message}`, field])).values()];
+}
+
+function toFieldError(error: ErrorObject, root: string): FieldError {
+  const path = [root, ...error.instancePath.split('/').slice(1).map(unescapePointer)]
+    .filter(Boolean)
+    .join('.');
+  const param = (name: string): unknown => (error.params as Record<string, unknown>)[name];
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return {
+        path: join(path, String(param('additionalProperty'))),
+        message: `is not known here; known are ${knownProperties(error)}`,
+      };
+    case 'required':
+      return { path: join(path, String(param('missingProperty'))), message: 'is missing' };
+    case 'enum':
+      return {
+        path,
+        message: `is ${show(error.data)}; it takes one of ${listValues(param('allowedValues'))}`,
+      };
+    case 'const':
+      return { path, message: `is ${show(error.data)}; it takes ${show(param('allowedValue'))}` };
+    default:
+      return { path, message: `is ${show(error.data)}; it ${error.message ?? 'is invalid'}` };
+  }
+}
+
+function knownProperties(error: ErrorObject): string {
+  const properties = error.parentSchema?.['properties'];
+  return typeof properties === 'object' && properties !== null ? Object.keys(properties).join(', ') : 'none';
+}
+
+function listValues(values: unknown): string {
+  return Array.isArray(values) ? values.map(show).join(', ') : show(values);
+}
+
+/** A value as it may be shown to a client: JSON, cut short. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+function join(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function unescapePointer(part: string): string {
+  return part.replaceAll('~1', '/').replaceAll('~0', '~');
+}
