@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import { readIfAny } from './files.js';
+
+/**
+ * The server's settings as `postgres` takes them on its command line: modest for a small machine, and
+ * reachable over 127.0.0.1 only. There is no Unix socket: its path may hold 107 bytes at most, and a
+ * data folder's name can be longer.
+ *
+ * @param durable false turns off what guards against a power cut
+ */
+export function serverSettings(port: number, durable: boolean): string[] {
+  const settings = {
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: '100',
+    shared_buffers: '128MB',
+    jit: 'off',
+    // Notices within a second that the reader of a long export has gone.
+    client_connection_check_interval: '1s',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    log_min_messages: 'warning',
+    log_checkpoints: 'off',
+    ...(!durable && { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }),
+  };
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/** The port of the cluster's last start, 0 before the first: PostgreSQL notes its own command line. */
+export async function lastPort(folder: string): Promise<number> {
+  const commandLine = await readIfAny(join(folder, 'postmaster.opts'));
+  return Number(commandLine?.match(/"port=(\d+)"/)?.[1] ?? 0);
+}

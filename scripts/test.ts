@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startEmbeddedPostgres } from '../lib/database/embedded-postgres.js';
+import { startRedisServer } from '../test/helpers/redis-server.js';
+import { ensureTestServices } from './ensure-test-services.js';
+
+// `npm test`: one PostgreSQL and one Redis for all test files, then tap with the arguments given.
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const tapProgram = join(root, 'node_modules/.bin/tap');
+
+const cleanUps: (() => Promise<unknown>)[] = [];
+const stopRequest = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => stopRequest.abort(signal));
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp();
+}
+
+async function main(): Promise<number> {
+  await ensureTestServices();
+  if (await tapLoadsTypeScript()) await tap(['build']);
+  const folder = await mkdtemp(join(tmpdir(), 'halftone-tests-'));
+  cleanUps.push(() => rm(folder, { recursive: true, force: true }));
+  const redis = await startRedisServer(folder);
+  cleanUps.push(() => redis.kill());
+  const database = await startEmbeddedPostgres({
+    dataDir: join(folder, 'postgres'),
+    log: () => {},
+    durable: false,
+  });
+  cleanUps.push(() => database.stop());
+  return tap(process.argv.slice(2), { TEST_DATABASE_URL: database.url, TEST_REDIS_URL: redis.url });
+}
+
+/**
+ * Whether tap is still as npm installs it, with the TypeScript plugin that .taprc switches off. tap
+ * builds itself anew when it notices, but too late for the run that noticed.
+ */
+async function tapLoadsTypeScript(): Promise<boolean> {
+  const fromTap = createRequire(createRequire(import.meta.url).resolve('tap'));
+  return (await readFile(fromTap.resolve('@tapjs/test/test-built'), 'utf8')).includes('@tapjs/typescript');
+}
+
+/** Runs tap to its end. @returns its exit code */
+async function tap(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+  if (stopRequest.signal.aborted) return signalCode(stopRequest.signal.reason);
+  const child = spawn(tapProgram, args, { cwd: root, env: { ...process.env, ...env }, stdio: 'inherit' });
+  stopRequest.signal.addEventListener('abort', () => child.kill(stopRequest.signal.reason));
+  const [code, signal] = await once(child, 'exit');
+  return code ?? signalCode(signal);
+}
+
+/** The exit code by which a shell reports a signal. */
+function signalCode(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import rootTest from 'tap';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../lib/database/embedded-postgres.js';
+import { type RedisServer, startRedisServer } from './redis-server.js';
+
+/** A test that things can be tied to: they go when it ends. */
+export interface Teardown {
+  teardown(callback: () => unknown): void;
+}
+
+/** A name that no other test uses, made of letters, digits and `_`. */
+export function uniqueName(prefix = 'test'): string {
+  return `${prefix}_${randomBytes(6).toString('hex')}`;
+}
+
+/** Makes an empty folder and removes it after the test. @returns its path, links resolved */
+export async function temporaryFolder(t: Teardown): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'halftone-test-')));
+  // Again and again: a process that was killed may leave children who write for a moment more.
+  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
+  return folder;
+}
+
+/**
+ * Creates an empty database for this test and drops it afterwards, open connections or not.
+ *
+ * @returns its connection string, for postgres.js and pg
+ */
+export async function testDatabase(t: Teardown): Promise<string> {
+  const server = await sharedPostgres();
+  const name = uniqueName();
+  await run(server, `create database ${name}`);
+  t.teardown(() => run(server, `drop database if exists ${name} with (force)`));
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/**
+ * The Redis that all tests share. Keep apart by names: a {@link uniqueName} for each queue or key
+ * prefix. A test that stops, flushes or freezes its Redis takes {@link startRedis}.
+ */
+export function testRedisUrl(): Promise<string> {
+  return sharedRedis();
+}
+
+/** Starts a Redis for this test alone. `persistent` keeps its data over a restart. */
+export async function startRedis(t: Teardown, { persistent = false } = {}): Promise<RedisServer> {
+  const folder = await temporaryFolder(t);
+  const server = await startRedisServer(folder, persistent);
+  t.teardown(() => server.kill());
+  return server;
+}
+
+/** A PostgreSQL for one test. */
+export interface TestPostgres {
+  /** A database of it; the same after a restart. */
+  readonly url: string;
+  stop(): Promise<void>;
+  /** Starts it again after a stop, with its data. */
+  restart(): Promise<void>;
+}
+
+/** Starts a PostgreSQL for this test alone, which the test may stop. */
+export async function startPostgres(t: Teardown): Promise<TestPostgres> {
+  const dataDir = await temporaryFolder(t);
+  const start = (): Promise<EmbeddedPostgres> =>
+    startEmbeddedPostgres({ dataDir, log: () => {}, durable: false });
+  let server = await start();
+  t.teardown(() => server.stop());
+  return {
+    url: server.url,
+    stop: () => server.stop(),
+    restart: async () => {
+      await server.stop();
+      const { url } = server;
+      server = await start();
+      if (server.url !== url) throw new Error('Another process took the port of the PostgreSQL under test');
+    },
+  };
+}
+
+// `npm test` starts one server of each kind for all files. A file that is run by hand starts its own.
+const sharedPostgres = once(
+  process.env['TEST_DATABASE_URL'],
+  async () => (await startPostgres(rootTest)).url,
+);
+const sharedRedis = once(process.env['TEST_REDIS_URL'], async () => (await startRedis(rootTest)).url);
+
+function once(given: string | undefined, start: () => Promise<string>): () => Promise<string> {
+  let url = given === undefined ? undefined : Promise.resolve(given);
+  return () => {
+    url ??= start();
+    return url;
+  };
+}
+
+async function run(server: string, statement: string): Promise<void> {
+  const sql = postgres(server, { max: 1, onnotice: () => {} });
+  try {
+    await sql.unsafe(statement);
+  } finally {
+    await sql.end();
+  }
+}
