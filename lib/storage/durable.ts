@@ -1,0 +1,38 @@
+import { mkdir, open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { systemErrorCode } from '../errors.js';
+
+/** Waits until what is written to a file, or which names a folder holds, would survive a power cut. */
+export async function sync(path: string): Promise<void> {
+  const handle = await open(path);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a folder with its parents, each of them durable. One that is there already costs one call. */
+export async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  // A folder is durable once the folder that names it is synced: from the new leaf up to the first new one.
+  for (let folder = path; folder.length >= first.length; folder = dirname(folder))
+    await sync(dirname(folder));
+}
+
+/**
+ * Moves a file to where it belongs, durably. The folder is mostly there, so it is made only when the
+ * move finds it missing; that also serves when someone removes the empty folder at that moment.
+ */
+export async function moveDurably(from: string, to: string): Promise<void> {
+  await sync(from);
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    await makeFolder(dirname(to));
+    await rename(from, to);
+  }
+  await sync(dirname(to));
+}

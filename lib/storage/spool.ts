@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { addAbortSignal, Readable } from 'node:stream';
+import { Problem, storageProblem } from '../errors.js';
+
+/** One write is in the making while another is on its way: a spool holds at most twice this, 1 MiB. */
+const BATCH_BYTES = 512 * 1024;
+/** Many tiny chunks weigh more as objects than as bytes. */
+const BATCH_CHUNKS = 1024;
+
+/** What {@link spool} needs to know. */
+export interface SpoolOptions {
+  /** The most bytes it takes. */
+  readonly maxBytes: number;
+  /** How many first bytes `onHead` wants to see. */
+  readonly headBytes: number;
+  /**
+   * Called once with at least the first `headBytes` bytes, or all where there are fewer, before
+   * anything more is read; what it throws ends the spool. Not called when the source is empty.
+   */
+  readonly onHead: (head: Buffer) => Promise<void> | void;
+  /** Ends the spool, and destroys a source that is a Readable, as a source that stalls cannot be left otherwise. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A file as it was spooled. */
+export interface Spooled {
+  /** 0 when the source was empty; the file is there all the same. */
+  readonly bytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/**
+ * Writes a stream to a temporary file while it hashes it. On any failure the file is removed.
+ *
+ * A source that is refused (too large, or by `onHead`) is left paused and alive, so that an HTTP
+ * request can still be answered; the caller resumes or destroys it.
+ *
+ * @throws Problem UPLOAD_TOO_LARGE as soon as one byte too many arrives; STORAGE_FULL
+ * @throws the signal's reason when aborted, the source's error, and what `onHead` throws
+ */
+export async function spool(
+  source: AsyncIterable<Buffer> | Readable,
+  path: string,
+  options: SpoolOptions,
+): Promise<Spooled> {
+  const { signal } = options;
+  const file = new BatchWriter(path);
+  try {
+    signal?.throwIfAborted();
+    if (signal && source instanceof Readable) addAbortSignal(signal, source);
+    const spooled = await copy(source, file, options);
+    await file.end();
+    return spooled;
+  } catch (error) {
+    await file.discard();
+    throw signal?.aborted ? signal.reason : storageProblem(error);
+  }
+}
+
+async function copy(
+  source: AsyncIterable<Buffer> | Readable,
+  file: BatchWriter,
+  { maxBytes, headBytes, onHead, signal }: SpoolOptions,
+): Promise<Spooled> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  let head: Buffer[] | undefined = [];
+  for await (const chunk of chunksOf(source)) {
+    signal?.throwIfAborted();
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    head?.push(chunk);
+    if (head && bytes >= headBytes) {
+      await onHead(Buffer.concat(head));
+      head = undefined;
+    }
+    hash.update(chunk);
+    await file.add(chunk);
+  }
+  if (head && bytes > 0) await onHead(Buffer.concat(head));
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** Leaving a loop over a Readable destroys it, and with a request its socket, before the answer is sent. */
+function chunksOf(source: AsyncIterable<Buffer> | Readable): AsyncIterable<Buffer> {
+  return source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source;
+}
+
+function tooLarge(maxBytes: number): Problem {
+  return new Problem('UPLOAD_TOO_LARGE', `The file is larger than ${maxBytes} bytes, the most taken here.`);
+}
+
+/**
+ * Joins chunks into few writes, since each write is a hop through the thread pool. The file is opened
+ * with the first of them, so a small upload that is refused never touches the disk.
+ */
+class BatchWriter {
+  readonly #path: string;
+  #handle: FileHandle | undefined;
+  #batch: Buffer[] = [];
+  #batchBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Takes a chunk; waits only when a full batch meets a write that is still on its way. */
+  async add(chunk: Buffer): Promise<void> {
+    this.#batch.push(chunk);
+    this.#batchBytes += chunk.length;
+    if (this.#batchBytes >= BATCH_BYTES || this.#batch.length >= BATCH_CHUNKS) await this.#flush();
+  }
+
+  async end(): Promise<void> {
+    await this.#flush();
+    await this.#writing;
+    await this.#handle?.close();
+  }
+
+  /** Closes and removes the file. Never rejects: the error that led here is the one to tell. */
+  async discard(): Promise<void> {
+    await this.#writing.catch(() => {});
+    if (!this.#handle) return;
+    await this.#handle.close().catch(() => {});
+    await rm(this.#path, { force: true }).catch(() => {});
+  }
+
+  async #flush(): Promise<void> {
+    await this.#writing;
+    this.#writing = this.#write(this.#batch, this.#batchBytes);
+    // It is awaited at the next flush or at the end; until then nobody listens.
+    this.#writing.catch(() => {});
+    this.#batch = [];
+    this.#batchBytes = 0;
+  }
+
+  async #write(batch: Buffer[], bytes: number): Promise<void> {
+    this.#handle ??= await open(this.#path, 'w');
+    if (bytes === 0) return;
+    const { bytesWritten } = await this.#handle.writev(batch);
+    // A short write goes on where it stopped, and there meets the error that cut it short, if any.
+    if (bytesWritten < bytes) await this.#handle.writeFile(Buffer.concat(batch).subarray(bytesWritten));
+  }
+}
