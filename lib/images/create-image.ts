@@ -1,0 +1,107 @@
+import type { Config } from '../config.js';
+import type { Database } from '../database/client.js';
+import { newId } from '../ids.js';
+import type { Dispatcher } from '../jobs/dispatcher.js';
+import type { JobRow, Priority } from '../jobs/job.js';
+import { insertJob } from '../jobs/repository.js';
+import { findPresets } from '../presets/repository.js';
+import { planRenditions, type WantedRendition, wantedFromPresets } from '../renditions/plan.js';
+import type { BlobStore } from '../storage/blob-store.js';
+import type { ImageMetadata, ImageRow } from './image.js';
+import type { ReceivedImage } from './receive.js';
+import { insertImage } from './repository.js';
+
+/** What the service makes images and jobs with. */
+export interface CreateDeps {
+  readonly database: Database;
+  readonly store: BlobStore;
+  readonly dispatcher: Dispatcher;
+  readonly config: Pick<Config, 'maxOutputPixels' | 'jobAttempts'>;
+}
+
+/** Who asks, for the records and the logs. */
+export interface Asker {
+  readonly tenantId: string;
+  readonly requestId: string;
+  readonly traceparent: string | null;
+}
+
+/** What is wanted of an image: presets by name, and options of one's own. */
+export interface Wanted {
+  readonly presets: readonly string[];
+  /** Where the presets' names stand in the request. */
+  readonly presetsPath: string;
+  readonly renditions: readonly WantedRendition[];
+  readonly priority: Priority;
+}
+
+/** Whether anything is wanted at all. */
+export function wantsRenditions({ presets, renditions }: Wanted): boolean {
+  return presets.length + renditions.length > 0;
+}
+
+/**
+ * Records a received upload, and the job for what is wanted of it, in one transaction; then hands
+ * the job to the queue. The temporary file is gone afterwards, one way or the other.
+ *
+ * @throws Problem 400 for an unknown preset, 422 for what does not fit, 503 when the database is away
+ */
+export async function createImage(
+  deps: CreateDeps,
+  asker: Asker,
+  received: ReceivedImage,
+  about: { filename: string; metadata: ImageMetadata },
+  wanted: Wanted,
+): Promise<{ image: ImageRow; job: JobRow | undefined }> {
+  const { database, store, dispatcher, config } = deps;
+  try {
+    const renditions = await planWanted(deps, asker.tenantId, wanted, received);
+    const { contentType, bytes, width, height, orientation, hasAlpha, pages, sha256, temporaryPath } =
+      received;
+    const facts = { contentType, bytes, width, height, orientation, hasAlpha, pages, sha256 };
+    const created = await database.transaction('images.create', async (sql) => {
+      const image = await insertImage(
+        sql,
+        store,
+        { id: newId(), tenantId: asker.tenantId, ...about, ...facts },
+        temporaryPath,
+      );
+      const job =
+        renditions.length > 0
+          ? await insertJob(sql, {
+              ...asker,
+              id: newId(),
+              type: 'resize',
+              priority: wanted.priority,
+              attemptsMax: config.jobAttempts,
+              imageId: image.id,
+              request: { renditions },
+            })
+          : undefined;
+      return { image, job };
+    });
+    if (created.job) await dispatcher.dispatch(created.job);
+    return created;
+  } finally {
+    await received.discard();
+  }
+}
+
+/** What a job is to make: presets looked up, options settled for the image. */
+export async function planWanted(
+  { database, config }: Pick<CreateDeps, 'database' | 'config'>,
+  tenantId: string,
+  wanted: Wanted,
+  source: Parameters<typeof planRenditions>[1],
+): Promise<ReturnType<typeof planRenditions>> {
+  const { presets: names, presetsPath } = wanted;
+  const presets =
+    names.length > 0
+      ? await database.query('presets.find', (sql) => findPresets(sql, tenantId, names, presetsPath))
+      : [];
+  return planRenditions(
+    [...wantedFromPresets(presets, presetsPath), ...wanted.renditions],
+    source,
+    config.maxOutputPixels,
+  );
+}
