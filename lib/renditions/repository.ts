@@ -1,0 +1,85 @@
+import { type Executor, jsonb } from '../database/client.js';
+import type { Dataset } from '../lists/list.js';
+import type { RenditionRow } from './rendition.js';
+import { RenditionSchema } from './schema.js';
+
+const columns = [
+  'id',
+  'tenantId',
+  'imageId',
+  'name',
+  'options',
+  'optionsHash',
+  'contentType',
+  'extension',
+  'width',
+  'height',
+  'bytes',
+  'sha256',
+  'createdAt',
+] as const satisfies (keyof RenditionRow)[];
+
+/** Renditions as lists see them. */
+export const renditionDataset: Dataset<RenditionRow> = {
+  name: 'renditions',
+  table: 'renditions',
+  schema: RenditionSchema,
+  columns: {
+    id: ['id'],
+    imageId: ['imageId'],
+    name: ['name'],
+    options: ['options'],
+    contentType: ['contentType'],
+    width: ['width'],
+    height: ['height'],
+    bytes: ['bytes'],
+    sha256: ['sha256'],
+    createdAt: ['createdAt'],
+    url: ['imageId'],
+  },
+  filters: {
+    name: (sql, value) => sql`name = ${value}`,
+    contentType: (sql, value) => sql`content_type = ${value}`,
+  },
+};
+
+/** A rendition that was made, before the database gives it its time. */
+export type NewRendition = Omit<RenditionRow, 'createdAt'>;
+
+/**
+ * Records renditions; one that stands already (a second delivery of the job) is left as it is.
+ *
+ * @returns the ids of those that were not there: only their files belong into the store
+ */
+export async function insertRenditions(
+  sql: Executor,
+  renditions: readonly NewRendition[],
+): Promise<Set<string>> {
+  if (renditions.length === 0) return new Set();
+  const rows = renditions.map((row) => ({
+    ...row,
+    options: jsonb(sql, row.options),
+  }));
+  const inserted = await sql<{ id: string }[]>`
+    insert into renditions ${sql(rows)} on conflict do nothing returning id`;
+  return new Set(inserted.map(({ id }) => id));
+}
+
+/** One rendition of an image, or undefined. */
+export async function findRendition(
+  sql: Executor,
+  tenantId: string,
+  imageId: string,
+  id: string,
+): Promise<RenditionRow | undefined> {
+  const [row] = await sql<RenditionRow[]>`
+    select ${sql(columns)} from renditions where tenant_id = ${tenantId} and id = ${id} and image_id = ${imageId}`;
+  return row;
+}
+
+/** All renditions of some images, oldest first. */
+export async function findRenditions(sql: Executor, imageIds: readonly string[]): Promise<RenditionRow[]> {
+  if (imageIds.length === 0) return [];
+  return sql<RenditionRow[]>`
+    select ${sql(columns)} from renditions where image_id in ${sql(imageIds)} order by image_id, created_at, id`;
+}

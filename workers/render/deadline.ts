@@ -1,0 +1,21 @@
+import { timedOut } from './failures.js';
+
+/** The time that a task has, shared by all its pipelines. */
+export class Deadline {
+  readonly #at: number;
+
+  constructor(seconds: number) {
+    this.#at = performance.now() + seconds * 1000;
+  }
+
+  /**
+   * What is left, in whole seconds of at least 1, as `sharp.timeout` takes it (at most an hour).
+   *
+   * @throws Problem JOB_TIMED_OUT when nothing is left
+   */
+  secondsLeft(): number {
+    const left = this.#at - performance.now();
+    if (left <= 0) throw timedOut();
+    return Math.min(3600, Math.ceil(left / 1000));
+  }
+}

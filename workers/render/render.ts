@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { contentTypeOf } from '../../lib/renditions/formats.js';
+import { outputSize, type Size, uprightSize } from '../../lib/renditions/geometry.js';
+import type { RenderedFile, RenderTask, RenditionTask } from '../../lib/renditions/render-task.js';
+import { Deadline } from './deadline.js';
+import { encode } from './encode.js';
+import { withMetadata } from './metadata.js';
+import { scalesFirst, shape } from './operations.js';
+import { type Original, openOriginal } from './original.js';
+import { type Limits, pixelStage, type Stage, toPixels } from './stage.js';
+
+/**
+ * Makes and writes all renditions of a task. Those that use the same pages share one decode.
+ *
+ * @returns the files in the order of the task
+ * @throws Problem for what is the image's or the request's fault
+ */
+export async function renderAll(task: RenderTask): Promise<RenderedFile[]> {
+  const { maxInputPixels, maxOutputPixels, timeoutSeconds, renditions } = task;
+  const limits: Limits = { maxInputPixels, maxOutputPixels, deadline: new Deadline(timeoutSeconds) };
+  const files = new Map<RenditionTask, RenderedFile>();
+  for (const group of bySelection(renditions)) {
+    const original = await open(task, group, limits);
+    for (const rendition of group) {
+      files.set(rendition, await render(original, rendition, limits));
+      task.progress?.postMessage({ done: files.size, total: renditions.length });
+    }
+  }
+  return renditions.map((rendition) => files.get(rendition)).filter((file) => file !== undefined);
+}
+
+function bySelection(renditions: readonly RenditionTask[]): RenditionTask[][] {
+  const groups = new Map<string, RenditionTask[]>();
+  for (const rendition of renditions) {
+    const { animated, page } = rendition.options;
+    const key = animated ? 'all' : String(page);
+    groups.set(key, [...(groups.get(key) ?? []), rendition]);
+  }
+  return [...groups.values()];
+}
+
+/** A lone rendition is made straight from the file, several from pixels that were decoded once. */
+async function open(task: RenderTask, group: readonly RenditionTask[], limits: Limits): Promise<Original> {
+  const [first] = group;
+  if (!first) throw new Error('a group has at least one rendition');
+  // Metadata is written to fresh pixels: a pipeline from the file would carry over what we never read.
+  const straight = group.length === 1 && !first.options.keepMetadata;
+  const trustFacts = straight && task.source.contentType === 'image/jpeg';
+  const original = await openOriginal(task, first.options, limits, trustFacts);
+  return straight ? original : { ...original, stage: await decode(original.stage, group, limits) };
+}
+
+/** Decodes the image once, no larger than the largest of the group needs it. */
+async function decode(stage: Stage, group: readonly RenditionTask[], limits: Limits): Promise<Stage> {
+  const upright = uprightSize(stage.facts);
+  const needed = neededSize(stage, group, limits);
+  const smaller = needed.width < upright.width || needed.height < upright.height;
+  const pixels = await toPixels(stage, (image) =>
+    smaller ? image.resize({ width: needed.width, height: needed.height, fit: 'fill' }) : image,
+  );
+  return pixelStage(pixels, stage, limits, upright);
+}
+
+function neededSize(stage: Stage, group: readonly RenditionTask[], limits: Limits): Size {
+  const upright = uprightSize(stage.facts);
+  const scaled = group.map(({ options }) => {
+    const { scaled } = outputSize(stage.facts, options, limits.maxOutputPixels);
+    return scalesFirst(options) ? scaled : upright;
+  });
+  return {
+    width: Math.min(upright.width, Math.max(...scaled.map(({ width }) => width))),
+    height: Math.min(upright.height, Math.max(...scaled.map(({ height }) => height))),
+  };
+}
+
+async function render(
+  { stage, metadata }: Original,
+  { id, options, output }: RenditionTask,
+  limits: Limits,
+): Promise<RenderedFile> {
+  const image = encode(await shape(stage, options, limits), options, stage.animation);
+  if (options.keepMetadata) withMetadata(image, metadata);
+  // One pass over the bytes: encoded in memory, hashed there, and written once.
+  const { data, info } = await stage.run(() => image.toBuffer({ resolveWithObject: true }));
+  await writeFile(output, data);
+  return {
+    id,
+    contentType: contentTypeOf(options.format),
+    width: info.width,
+    height: info.pageHeight ?? info.height,
+    bytes: data.length,
+    sha256: createHash('sha256').update(data).digest('hex'),
+  };
+}
