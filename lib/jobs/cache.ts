@@ -1,0 +1,157 @@
+import { hasEnded, type JobRow, jobEtag, presentJob } from './job.js';
+
+/** A job ready to be sent: its row, its entity tag and its JSON, so that a poll costs no more than a look-up. */
+export interface CachedJob {
+  readonly row: JobRow;
+  readonly etag: string;
+  readonly body: string;
+}
+
+/** How long entries live without an event, and how many there may be. */
+export interface JobCacheOptions {
+  /** Reads a job from the record; undefined when the tenant has none of that id. */
+  readonly load: (tenantId: string, id: string) => Promise<JobRow | undefined>;
+  readonly maxEntries?: number;
+  /** Bounds how stale an unfinished job can look when an event was lost, in ms. */
+  readonly unfinishedMs?: number;
+  /** The same for jobs that have ended, which change only by being retried or removed. */
+  readonly endedMs?: number;
+  readonly now?: () => number;
+}
+
+/** What a waiter waits for, and how long. */
+export interface WaitOptions {
+  readonly until: (job: CachedJob) => boolean;
+  readonly ms: number;
+  /** The client went away, or the server is closing. */
+  readonly signal: AbortSignal;
+}
+
+interface Entry {
+  readonly job: CachedJob;
+  readonly freshUntil: number;
+}
+
+/**
+ * The short cache in front of job state. Events of the queue invalidate it in every process; entries
+ * expire soon all the same, because events can be lost. It also wakes those who wait for a change.
+ */
+export class JobCache {
+  readonly #load: JobCacheOptions['load'];
+  readonly #maxEntries: number;
+  readonly #unfinishedMs: number;
+  readonly #endedMs: number;
+  readonly #now: () => number;
+  readonly #entries = new Map<string, Entry>();
+  readonly #loading = new Map<string, Promise<CachedJob | undefined>>();
+  readonly #waiters = new Map<string, Set<() => void>>();
+  hits = 0;
+  misses = 0;
+
+  constructor(options: JobCacheOptions) {
+    this.#load = options.load;
+    this.#maxEntries = options.maxEntries ?? 10_000;
+    this.#unfinishedMs = options.unfinishedMs ?? 250;
+    this.#endedMs = options.endedMs ?? 30_000;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** The job if it is at hand and fresh: the way of a poll, without a promise. */
+  peek(tenantId: string, id: string): CachedJob | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.freshUntil <= this.#now() || entry.job.row.tenantId !== tenantId)
+      return undefined;
+    this.hits += 1;
+    return entry.job;
+  }
+
+  /** The job, from the cache or the record; undefined when the tenant has none of that id. */
+  async get(tenantId: string, id: string): Promise<CachedJob | undefined> {
+    return this.peek(tenantId, id) ?? this.#read(tenantId, id);
+  }
+
+  /** Forgets a job that has changed, and wakes those who wait for it. */
+  invalidate(id: string): void {
+    this.#entries.delete(id);
+    // A read under way may have seen the job before the change: its result must not be kept.
+    this.#loading.delete(id);
+    for (const wake of this.#waiters.get(id) ?? []) wake();
+  }
+
+  /**
+   * Waits until the job is as wanted, the time is up or the signal aborts, whatever comes first.
+   *
+   * @returns the job as it is then; undefined when there is none of that id
+   */
+  async waitFor(
+    tenantId: string,
+    id: string,
+    { until, ms, signal }: WaitOptions,
+  ): Promise<CachedJob | undefined> {
+    const deadline = this.#now() + ms;
+    for (;;) {
+      const change = this.#nextChange(id, signal);
+      try {
+        const job = await this.get(tenantId, id);
+        const left = deadline - this.#now();
+        if (job === undefined || until(job) || left <= 0 || signal.aborted) return job;
+        // The record can change a moment after the event that announced it, or without one.
+        await change.happens(Math.min(left, this.#unfinishedMs));
+      } finally {
+        change.stop();
+      }
+    }
+  }
+
+  #read(tenantId: string, id: string): Promise<CachedJob | undefined> {
+    const key = id;
+    const underWay = this.#loading.get(key);
+    if (underWay) return underWay.then((job) => (job?.row.tenantId === tenantId ? job : undefined));
+    this.misses += 1;
+    const loading = this.#load(tenantId, id)
+      .then((row) => {
+        const job = row && { row, etag: jobEtag(row), body: JSON.stringify(presentJob(row)) };
+        if (job && this.#loading.get(key) === loading) this.#keep(id, job);
+        return job;
+      })
+      .finally(() => {
+        if (this.#loading.get(key) === loading) this.#loading.delete(key);
+      });
+    this.#loading.set(key, loading);
+    return loading;
+  }
+
+  #keep(id: string, job: CachedJob): void {
+    const lifetime = hasEnded(job.row.state) ? this.#endedMs : this.#unfinishedMs;
+    this.#entries.delete(id);
+    this.#entries.set(id, { job, freshUntil: this.#now() + lifetime });
+    if (this.#entries.size <= this.#maxEntries) return;
+    // A Map keeps the order of insertion: the first is the one that was read longest ago.
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.#entries.delete(oldest);
+  }
+
+  /** Listens for the next change from now on, so that none between a read and the wait is missed. */
+  #nextChange(id: string, signal: AbortSignal): { happens: (ms: number) => Promise<void>; stop: () => void } {
+    let resolve: () => void = () => {};
+    let timer: NodeJS.Timeout | undefined;
+    const changed = new Promise<void>((done) => {
+      resolve = done;
+    });
+    const waiters = this.#waiters.get(id) ?? new Set();
+    this.#waiters.set(id, waiters.add(resolve));
+    signal.addEventListener('abort', resolve, { once: true });
+    return {
+      happens: (ms) => {
+        timer = setTimeout(resolve, ms);
+        return changed;
+      },
+      stop: () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', resolve);
+        waiters.delete(resolve);
+        if (waiters.size === 0) this.#waiters.delete(id);
+      },
+    };
+  }
+}

@@ -1,0 +1,45 @@
+import { Type } from 'typebox';
+import { Bytes, Id, Nullable, Pixels, ProblemSchema, Time } from '../schemas.js';
+import { jobStates, jobTypes, priorities } from './job.js';
+
+const ResizeResultSchema = Type.Object({
+  imageId: Id('The image'),
+  renditions: Type.Array(
+    Type.Object({
+      id: Id('The rendition'),
+      name: Nullable(Type.String()),
+      contentType: Type.String(),
+      width: Pixels('Width'),
+      height: Pixels('Height'),
+      bytes: Bytes,
+      url: Type.String({ description: 'Path of its bytes' }),
+    }),
+  ),
+});
+
+/** A job as the API shows it. */
+export const JobSchema = Type.Object(
+  {
+    id: Id('The job'),
+    type: Type.Enum([...jobTypes], { description: 'What kind of work it is' }),
+    state: Type.Enum([...jobStates], { description: 'Where it stands' }),
+    progress: Type.Integer({ minimum: 0, maximum: 100, description: 'Per cent' }),
+    attempts: Type.Object({
+      made: Type.Integer({ minimum: 0, description: 'Attempts so far' }),
+      max: Type.Integer({ minimum: 1, description: 'Attempts before it fails for good' }),
+    }),
+    priority: Type.Enum([...priorities]),
+    imageId: Nullable(Id('The image it works on')),
+    createdAt: Time('When it was asked for'),
+    startedAt: Nullable(Time('When it was first taken in hand')),
+    finishedAt: Nullable(Time('When it ended')),
+    waitMs: Nullable(Type.Integer({ minimum: 0, description: 'Milliseconds from creation to start' })),
+    runMs: Nullable(Type.Integer({ minimum: 0, description: 'Milliseconds from start to end' })),
+    error: Nullable(
+      Type.Omit(ProblemSchema, ['instance'], { description: 'Why it failed, or why it is tried again' }),
+    ),
+    result: Nullable(ResizeResultSchema),
+    links: Type.Object({ self: Type.String(), result: Type.Optional(Type.String()) }),
+  },
+  { $id: 'Job', description: 'A piece of background work' },
+);

@@ -1,0 +1,177 @@
+import { createPostgresBackend, Queue, QueueEvents, runMigrations, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import type { Logger } from '../logger.js';
+import {
+  type ConsumerOptions,
+  type Delivery,
+  type JobConsumer,
+  type JobQueue,
+  jobConsumer,
+  jobQueue,
+  type QueueListener,
+  type QueueSubscription,
+  queueSubscription,
+  workerOptions,
+  workerProcessor,
+} from './queue.js';
+
+/**
+ * Where BullMQ keeps its queues. The two backends differ only here: the rest of the service opens
+ * queues, consumers and listeners without knowing which it has.
+ */
+export interface QueueBackend {
+  readonly kind: 'postgres' | 'redis';
+  openQueue(name: string): JobQueue;
+  openConsumer(
+    name: string,
+    process: (delivery: Delivery) => Promise<void>,
+    options: ConsumerOptions,
+  ): JobConsumer;
+  listen(name: string, listener: QueueListener): QueueSubscription;
+  /** Resolves when the backend answers, within about a second; rejects otherwise. */
+  ping(): Promise<void>;
+  /** Ends the connections, after everything that was opened here has been closed. */
+  close(): Promise<void>;
+}
+
+/** Which backend, and for whom. */
+export interface QueueBackendOptions {
+  readonly redisUrl: string | undefined;
+  readonly databaseUrl: string;
+  /** Producers fail within a second or two when the backend is away; consumers wait for it to return. */
+  readonly role: 'producer' | 'consumer';
+  readonly applicationName: string;
+  readonly log: Logger;
+}
+
+const ANSWER_TIMEOUT_MS = 1_000;
+// How long a listener may sleep when a wake-up was coalesced away (PostgreSQL) or lost.
+const EVENTS_BLOCK_MS = 1_000;
+// In Redis Cluster every key of ours must lie in one slot: the braces make the tag.
+const PREFIX = '{halftone}';
+
+/** Opens the queue backend that the configuration asks for: Redis where there is a URL, else PostgreSQL. */
+export function openQueueBackend(options: QueueBackendOptions): QueueBackend {
+  return options.redisUrl === undefined ? postgresBackend(options) : redisBackend(options.redisUrl, options);
+}
+
+/** Creates BullMQ's own tables, on a client of the migration. Redis needs none. */
+export async function migrateQueues(client: pg.Client): Promise<void> {
+  await runMigrations(client);
+}
+
+/** A Redis connection that comes back by itself; see {@link QueueBackendOptions.role}. */
+export function connectRedis(url: string, name: string, waits: boolean, log: Logger): Redis {
+  const connection = new Redis(url, {
+    connectionName: name,
+    // BullMQ wants endless retries where it blocks; a request must not wait for a Redis that is away.
+    maxRetriesPerRequest: waits ? null : 1,
+    enableOfflineQueue: waits,
+    connectTimeout: ANSWER_TIMEOUT_MS,
+    ...(waits ? {} : { commandTimeout: ANSWER_TIMEOUT_MS }),
+    retryStrategy: (attempt) => Math.min(attempt * 100, 1_000),
+  });
+  connection.on('error', (error) => log.debug({ err: error }, 'redis connection'));
+  return connection;
+}
+
+function redisBackend(url: string, { role, log, applicationName }: QueueBackendOptions): QueueBackend {
+  const connect = (waits: boolean) => connectRedis(url, applicationName, waits, log);
+  const connections = [connect(role === 'consumer')];
+  const [connection] = connections;
+  if (!connection) throw new Error('unreachable');
+  return {
+    kind: 'redis',
+    openQueue: (name) => {
+      const queue = new Queue(name, { connection, prefix: PREFIX });
+      survive(queue, log);
+      return jobQueue(queue);
+    },
+    openConsumer: (name, process, options) => {
+      const worker = new Worker(name, workerProcessor(process), {
+        connection,
+        prefix: PREFIX,
+        ...workerOptions(options),
+      });
+      survive(worker, log);
+      return jobConsumer(worker, options);
+    },
+    listen: (name, listener) => {
+      const reader = connect(true);
+      connections.push(reader);
+      const events = new QueueEvents(name, {
+        connection: reader,
+        prefix: PREFIX,
+        blockingTimeout: EVENTS_BLOCK_MS,
+      });
+      survive(events, log);
+      return queueSubscription(events, listener);
+    },
+    ping: async () => {
+      if (connection.status !== 'ready') throw new Error(`redis is ${connection.status}`);
+      await within(connection.ping(), ANSWER_TIMEOUT_MS);
+    },
+    close: async () => {
+      for (const each of connections) each.disconnect();
+    },
+  };
+}
+
+function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBackendOptions): QueueBackend {
+  const settings = {
+    connectionString: databaseUrl,
+    application_name: `${applicationName}-queue`,
+    keepAlive: true,
+    connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
+    ...(role === 'producer' ? { query_timeout: ANSWER_TIMEOUT_MS } : {}),
+  };
+  // Each queue, consumer and listener has a small pool of its own, as BullMQ builds them; listeners
+  // and consumers one more connection to LISTEN on.
+  const connection = (max: number) => ({
+    ...settings,
+    max,
+    // A queue that loses its last second in a power cut is filled again from the jobs table by the
+    // maintenance job; so its many small commits need not wait for the disk.
+    options: '-c synchronous_commit=off',
+  });
+  const probe = new pg.Pool({ ...settings, max: 1 });
+  probe.on('error', (error) => log.debug({ err: error }, 'queue connection'));
+  return {
+    kind: 'postgres',
+    openQueue: (name) => {
+      const queue = new Queue(name, { connection: connection(4) }, createPostgresBackend);
+      survive(queue, log);
+      return jobQueue(queue);
+    },
+    openConsumer: (name, process, options) => {
+      const more = { connection: connection(options.concurrency + 1), ...workerOptions(options) };
+      const worker = new Worker(name, workerProcessor(process), more, createPostgresBackend);
+      survive(worker, log);
+      return jobConsumer(worker, options);
+    },
+    listen: (name, listener) => {
+      const more = { connection: connection(1), blockingTimeout: EVENTS_BLOCK_MS };
+      const events = new QueueEvents(name, more, createPostgresBackend);
+      survive(events, log);
+      return queueSubscription(events, listener);
+    },
+    ping: async () => {
+      await within(probe.query('select 1'), ANSWER_TIMEOUT_MS);
+    },
+    close: () => probe.end(),
+  };
+}
+
+/** An `error` event without a listener would end the process; these are about connections that come back. */
+function survive(part: { on(event: 'error', listener: (error: Error) => void): unknown }, log: Logger): void {
+  part.on('error', (error) => log.warn({ err: error }, 'queue'));
+}
+
+async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

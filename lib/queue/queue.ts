@@ -1,0 +1,168 @@
+import {
+  type IQueueBackend,
+  type Job,
+  type JobProgress,
+  type Queue,
+  type QueueEvents,
+  UnrecoverableError,
+  type Worker,
+} from 'bullmq';
+
+/** What a queued job carries: nothing. Its id is the id of a row, and the row says what to do. */
+export type Payload = Record<string, never>;
+
+/** A job as it is handed to the queue. */
+export interface QueuedJob {
+  readonly id: string;
+  /** 0 goes first; within one priority, first come, first served. */
+  readonly priority: number;
+  /** How often it is delivered before it is given up. */
+  readonly attempts: number;
+}
+
+/** The producer's side of one queue. */
+export interface JobQueue {
+  /** Hands jobs over. An id that the queue holds already is left as it is. */
+  add(jobs: readonly QueuedJob[]): Promise<void>;
+  /** Whether the queue holds the job as waiting, delayed or active. */
+  holds(id: string): Promise<boolean>;
+  /** Forgets a job that is not active. */
+  remove(id: string): Promise<void>;
+  /** Delivers a job of its own every `ms`, once however many processes ask for it. */
+  every(ms: number, name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One delivery of a job. The same job can be delivered twice, even at the same moment. */
+export interface Delivery {
+  readonly id: string;
+  /** Which attempt this is, from 1. A delivery after a crash is the same attempt again. */
+  readonly attempt: number;
+  /** Whether a failure now is the last one. */
+  readonly isLastAttempt: boolean;
+  /** Tells every listener of the queue's events that the job's row has changed. */
+  announce(progress: number): Promise<void>;
+}
+
+/** Throw it in a processor to end the job without another attempt. */
+export class GiveUp extends UnrecoverableError {}
+
+/** The consumer's side of one queue. */
+export interface JobConsumer {
+  /** Takes no more jobs; resolves when the active ones have ended. */
+  close(): Promise<void>;
+}
+
+/** How a consumer takes jobs. */
+export interface ConsumerOptions {
+  readonly concurrency: number;
+  /** How long a job stays with a consumer that shows no sign of life, in ms. */
+  readonly lockMs: number;
+  /** Called when the queue itself gave a job up, because its consumers kept dying with it. */
+  readonly onGivenUp: (id: string, reason: string) => void;
+}
+
+/** What happens to the jobs of one queue, in every process. */
+export interface QueueListener {
+  /** The job's row has changed, or is about to. */
+  readonly onChange: (id: string) => void;
+}
+
+/** An open listener. */
+export interface QueueSubscription {
+  close(): Promise<void>;
+}
+
+const BACKOFF_MS = 1_000;
+const BACKOFF_JITTER = 0.5;
+// A worker that is killed is not the job's fault: what a job may cost us in crashes is counted in its
+// row (see workers/consumer.ts). This bounds only what that count cannot see.
+const MAX_STALLS = 10;
+
+/** Wraps BullMQ's producer; generic because its classes carry the backend in their types. */
+export function jobQueue<B extends IQueueBackend, C>(
+  queue: Queue<Payload, unknown, string, Payload, unknown, string, B, C>,
+): JobQueue {
+  return {
+    add: async (jobs) => {
+      await queue.addBulk(
+        jobs.map(({ id, priority, attempts }) => ({
+          name: queue.name,
+          data: {},
+          opts: {
+            jobId: id,
+            priority,
+            attempts,
+            backoff: { type: 'exponential', delay: BACKOFF_MS, jitter: BACKOFF_JITTER },
+            // The row is the record. A finished job in the queue would only keep its id from being added again.
+            removeOnComplete: true,
+            removeOnFail: true,
+          },
+        })),
+      );
+    },
+    holds: async (id) => {
+      const state = await queue.getJobState(id);
+      return state !== 'unknown' && state !== 'completed' && state !== 'failed';
+    },
+    remove: async (id) => {
+      await queue.remove(id);
+    },
+    every: async (ms, name) => {
+      await queue.upsertJobScheduler(
+        name,
+        { every: ms },
+        { name, opts: { removeOnComplete: true, removeOnFail: true } },
+      );
+    },
+    close: () => queue.close(),
+  };
+}
+
+/** The options of a BullMQ worker for ours. */
+export function workerOptions({ concurrency, lockMs }: ConsumerOptions) {
+  return {
+    concurrency,
+    lockDuration: lockMs,
+    stalledInterval: lockMs / 2,
+    maxStalledCount: MAX_STALLS,
+    drainDelay: 2,
+  };
+}
+
+/** What BullMQ calls with each job. */
+export function workerProcessor(process: (delivery: Delivery) => Promise<void>) {
+  return async (job: Pick<Job, 'id' | 'attemptsMade' | 'opts' | 'updateProgress'>): Promise<void> => {
+    const attempt = job.attemptsMade + 1;
+    await process({
+      id: job.id ?? '',
+      attempt,
+      isLastAttempt: attempt >= (job.opts.attempts ?? 1),
+      announce: (progress) => job.updateProgress(progress),
+    });
+  };
+}
+
+/** Wraps BullMQ's worker. */
+export function jobConsumer<B extends IQueueBackend, C>(
+  worker: Worker<Payload, void, string, B, JobProgress, C>,
+  { onGivenUp }: ConsumerOptions,
+): JobConsumer {
+  worker.on('failed', (job, error) => {
+    const ended = job !== undefined && job.attemptsMade >= (job.opts.attempts ?? 1);
+    if (job?.id !== undefined && (ended || error instanceof UnrecoverableError))
+      onGivenUp(job.id, error.message);
+  });
+  return { close: () => worker.close() };
+}
+
+/** Wraps BullMQ's reader of events. */
+export function queueSubscription<B extends IQueueBackend, C>(
+  events: QueueEvents<unknown, B, C>,
+  { onChange }: QueueListener,
+): QueueSubscription {
+  for (const event of ['active', 'progress', 'completed', 'failed', 'delayed', 'removed'] as const) {
+    events.on(event, ({ jobId }: { jobId: string }) => onChange(jobId));
+  }
+  return { close: () => events.close() };
+}
