@@ -1,0 +1,62 @@
+import type { Config } from '../../lib/config.js';
+import type { Database } from '../../lib/database/client.js';
+import { removeBlob, unreferencedBlobs } from '../../lib/images/repository.js';
+import { toQueue } from '../../lib/jobs/dispatcher.js';
+import type { JobType } from '../../lib/jobs/job.js';
+import { markEnqueued, unverifiedJobs } from '../../lib/jobs/repository.js';
+import type { Logger } from '../../lib/logger.js';
+import type { JobQueue } from '../../lib/queue/queue.js';
+import type { BlobStore } from '../../lib/storage/blob-store.js';
+
+/** What maintenance looks after. */
+export interface MaintenanceDeps {
+  readonly database: Database;
+  readonly store: BlobStore;
+  readonly queues: Readonly<Record<JobType, JobQueue>>;
+  readonly config: Pick<
+    Config,
+    'maintenanceSeconds' | 'uploadTimeoutSeconds' | 'jobTimeoutSeconds' | 'jobLockSeconds'
+  >;
+  readonly log: Logger;
+}
+
+const BATCH = 500;
+
+/**
+ * The repeating clean-up. Each part is safe to run at any time and twice: it hands over jobs that the
+ * queue does not hold, removes the files that deletions left behind, and sweeps temporary files.
+ */
+export async function maintain(deps: MaintenanceDeps): Promise<void> {
+  const { database, store, config, log } = deps;
+  const handedOver = await handOver(deps);
+  const blobs = await database.query('blobs.unreferenced', (sql) => unreferencedBlobs(sql, BATCH));
+  for (const sha256 of blobs) await removeBlob(database, store, sha256);
+  // Whatever still writes a temporary file is stopped by its own time-out long before that.
+  const abandonedMs = 2000 * Math.max(config.uploadTimeoutSeconds, config.jobTimeoutSeconds);
+  const swept = await store.sweepTemporary(abandonedMs, Date.now());
+  const done = { handedOver, removedBlobs: blobs.length, sweptFiles: swept };
+  log[handedOver + blobs.length + swept > 0 ? 'info' : 'debug'](done, 'maintenance');
+}
+
+/** Gives the queue every unfinished job that it should hold and does not; returns how many. */
+async function handOver({ database, queues, config }: MaintenanceDeps): Promise<number> {
+  // A live worker's job shows up in the queue; ask only about those that have been quiet for a while.
+  const quietSeconds = Math.max(config.maintenanceSeconds, 2 * config.jobLockSeconds);
+  let handedOver = 0;
+  for (;;) {
+    const jobs = await database.query('jobs.unverified', (sql) => unverifiedJobs(sql, quietSeconds, BATCH));
+    if (jobs.length === 0) return handedOver;
+    for (const job of jobs) {
+      const queue = queues[job.type];
+      if (await queue.holds(job.id)) continue;
+      await queue.add([toQueue(job)]);
+      handedOver += 1;
+    }
+    await database.query('jobs.markEnqueued', (sql) =>
+      markEnqueued(
+        sql,
+        jobs.map(({ id }) => id),
+      ),
+    );
+  }
+}

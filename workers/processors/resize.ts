@@ -1,0 +1,168 @@
+import { rm } from 'node:fs/promises';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Config } from '../../lib/config.js';
+import type { Database } from '../../lib/database/client.js';
+import { Problem } from '../../lib/errors.js';
+import type { ImageRow } from '../../lib/images/image.js';
+import { findImage, holdImage } from '../../lib/images/repository.js';
+import type { JobRow, RenditionRequest } from '../../lib/jobs/job.js';
+import { completeJob } from '../../lib/jobs/repository.js';
+import { optionsHash } from '../../lib/renditions/canonical.js';
+import { contentTypeOf, extensionOf } from '../../lib/renditions/formats.js';
+import type { RenderedFile } from '../../lib/renditions/render-task.js';
+import { summariseRendition } from '../../lib/renditions/rendition.js';
+import { findRenditions, insertRenditions, type NewRendition } from '../../lib/renditions/repository.js';
+import type { SourceFacts } from '../../lib/renditions/source-facts.js';
+import type { BlobStore } from '../../lib/storage/blob-store.js';
+import { originalKey, renditionKey } from '../../lib/storage/keys.js';
+import type { ResizePool } from '../pool.js';
+import type { JobContext, Processor } from './processor.js';
+
+/** What the resize processor works with. */
+export interface ResizeDeps {
+  readonly database: Database;
+  readonly store: BlobStore;
+  readonly pool: ResizePool;
+  readonly config: Pick<Config, 'maxInputPixels' | 'maxOutputPixels' | 'jobTimeoutSeconds'>;
+  /** Called when a thread does not come back long after its time-out: only a new process helps. */
+  readonly onHang: (jobId: string) => void;
+}
+
+/** A rendition to make, and the temporary file that it is made in. */
+interface Making {
+  readonly request: RenditionRequest;
+  readonly output: string;
+}
+
+// libvips checks its time-out between tiles: a thread this late is stuck.
+const HANG_GRACE_SECONDS = 5;
+
+/** Makes the renditions of a resize job that do not stand yet, and ends the job. */
+export function resizeProcessor(deps: ResizeDeps): Processor {
+  return {
+    type: 'resize',
+    run: async (job, context) => {
+      const [image, standing] = await deps.database.query('images.findForResize', (sql) =>
+        Promise.all([
+          findImage(sql, job.tenantId, job.imageId ?? ''),
+          findRenditions(sql, [job.imageId ?? '']),
+        ]),
+      );
+      if (!image) throw imageGone();
+      const ids = new Set(standing.map(({ id }) => id));
+      const making = job.request.renditions
+        .filter(({ id }) => !ids.has(id))
+        .map((request) => ({ request, output: deps.store.temporaryPath() }));
+      try {
+        const files = making.length > 0 ? await render(deps, job, image, making, context) : [];
+        const made = making.map((each, index) => newRendition(image, each, files[index]));
+        await finish(deps, job, image, making, made, standing);
+      } finally {
+        await Promise.all(making.map(({ output }) => rm(output, { force: true })));
+      }
+    },
+  };
+}
+
+/** Has a thread write the missing renditions to their temporary files. */
+async function render(
+  { pool, store, config, onHang }: ResizeDeps,
+  job: JobRow,
+  image: ImageRow,
+  making: readonly Making[],
+  context: JobContext,
+): Promise<readonly RenderedFile[]> {
+  const input = await store.localPath(originalKey(image.sha256));
+  const steps = making.length > 1 ? followSteps(context) : undefined;
+  const hang = setTimeout(() => onHang(job.id), (config.jobTimeoutSeconds + HANG_GRACE_SECONDS) * 1000);
+  try {
+    const outcome = await pool.run({
+      input,
+      source: factsOf(image),
+      renditions: making.map(({ request, output }) => ({ id: request.id, options: request.options, output })),
+      maxInputPixels: config.maxInputPixels,
+      maxOutputPixels: config.maxOutputPixels,
+      timeoutSeconds: config.jobTimeoutSeconds,
+      ...(steps && { progress: steps.port }),
+    });
+    if (!outcome.ok) throw new Problem(outcome.problem.code, outcome.problem.detail);
+    return outcome.files;
+  } finally {
+    clearTimeout(hang);
+    await steps?.close();
+  }
+}
+
+/** Puts what was made into the store and ends the job, all or nothing. */
+async function finish(
+  { database, store }: ResizeDeps,
+  job: JobRow,
+  image: ImageRow,
+  making: readonly Making[],
+  made: readonly NewRendition[],
+  standing: readonly NewRendition[],
+): Promise<void> {
+  const byId = new Map([...standing, ...made].map((rendition) => [rendition.id, rendition]));
+  const renditions = job.request.renditions.flatMap(({ id }) => byId.get(id) ?? []).map(summariseRendition);
+  await database.transaction('jobs.complete', async (sql) => {
+    if (!(await holdImage(sql, job.tenantId, job.imageId ?? ''))) throw imageGone();
+    const [inserted, completed] = await Promise.all([
+      insertRenditions(sql, made),
+      completeJob(sql, job.id, { imageId: job.imageId ?? '', renditions }),
+    ]);
+    // Another delivery ended the job, or someone cancelled it: what stands, stands.
+    if (!completed) return;
+    await Promise.all(
+      made.map((rendition, index) => {
+        const output = making[index]?.output;
+        const key = renditionKey(image.sha256, rendition.optionsHash, rendition.extension);
+        return output !== undefined && inserted.has(rendition.id) ? store.put(key, output) : undefined;
+      }),
+    );
+  });
+}
+
+function newRendition(image: ImageRow, { request }: Making, file: RenderedFile | undefined): NewRendition {
+  if (file === undefined) throw new Error('a thread returned fewer files than it was asked for');
+  const { options } = request;
+  return {
+    id: request.id,
+    tenantId: image.tenantId,
+    imageId: image.id,
+    name: request.name,
+    options,
+    optionsHash: optionsHash(options),
+    contentType: contentTypeOf(options.format),
+    extension: extensionOf(options.format),
+    width: file.width,
+    height: file.height,
+    bytes: file.bytes,
+    sha256: file.sha256,
+  };
+}
+
+/** Turns a thread's messages into the job's progress; the last step is the job's own end. */
+function followSteps(context: JobContext): { port: MessagePort; close: () => Promise<void> } {
+  const { port1, port2 } = new MessageChannel();
+  let recorded: Promise<void> = Promise.resolve();
+  port1.on('message', ({ done, total }: { done: number; total: number }) => {
+    if (done < total) recorded = recorded.then(() => context.progress(Math.floor((100 * done) / total)));
+  });
+  return {
+    port: port2,
+    close: async () => {
+      port1.close();
+      // Progress is for the eye: a step that could not be recorded does not fail the work.
+      await recorded.catch(() => undefined);
+    },
+  };
+}
+
+/** What the thread needs to know; a row is more than a thread should be sent. */
+function factsOf({ contentType, width, height, orientation, hasAlpha, pages }: ImageRow): SourceFacts {
+  return { contentType, width, height, orientation, hasAlpha, pages };
+}
+
+function imageGone(): Problem {
+  return new Problem('IMAGE_NOT_FOUND', 'The image was deleted before its renditions were made.');
+}
