@@ -1,0 +1,128 @@
+import type { Server } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify, { type FastifyInstance, LogController } from 'fastify';
+import type { Config } from './lib/config.js';
+import { answerClientError } from './lib/http/client-error.js';
+import { requestIds } from './lib/http/request-id.js';
+import type { Logger } from './lib/logger.js';
+import { compileSchema } from './lib/validation.js';
+import compression from './plugins/compression.js';
+import etag from './plugins/etag.js';
+import health from './plugins/health.js';
+import jobEvents from './plugins/job-events.js';
+import metrics, { type MetricsSource } from './plugins/metrics.js';
+import openapi from './plugins/openapi.js';
+import overload from './plugins/overload.js';
+import postgres from './plugins/postgres.js';
+import problemDetails from './plugins/problem-details.js';
+import queues from './plugins/queues.js';
+import rateLimit from './plugins/rate-limit.js';
+import redis from './plugins/redis.js';
+import requestContext from './plugins/request-context.js';
+import settings from './plugins/settings.js';
+import storage from './plugins/storage.js';
+import changeImages from './routes/images/change.js';
+import imageContent from './routes/images/content.js';
+import readImages from './routes/images/read.js';
+import uploadImages from './routes/images/upload.js';
+import listJobs from './routes/jobs/list.js';
+import pollJobs from './routes/jobs/poll.js';
+import presets from './routes/presets/presets.js';
+import renditionContent from './routes/renditions/content.js';
+import createRenditions from './routes/renditions/create.js';
+import readRenditions from './routes/renditions/read.js';
+import healthRoutes from './routes/system/health.js';
+import metricsRoutes from './routes/system/metrics.js';
+import problemTypes from './routes/system/problems.js';
+
+/** What the app needs that is not configuration. */
+export interface AppDeps {
+  readonly log: Logger & { child(bindings: object): Logger };
+  readonly databaseUrl: string;
+  /** Metrics of the worker process that this process supervises, if any. */
+  readonly workerMetrics: MetricsSource;
+}
+
+const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
+const HEADERS_TIMEOUT_MS = 10_000;
+const MAX_PARAM_LENGTH = 200;
+
+/** Builds the HTTP application: plugins in order, then routes. It listens when its owner says so. */
+export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyInstance> {
+  const app = fastify<Server>({
+    loggerInstance: deps.log as FastifyInstance['log'],
+    // A line a request is ours to write (request-context), and a logger a request costs more than it tells.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (logger) => logger,
+    genReqId: requestIds(),
+    requestIdHeader: false,
+    trustProxy: trustedProxies(config.trustProxy),
+    bodyLimit: JSON_BODY_LIMIT_BYTES,
+    requestTimeout: config.uploadTimeoutSeconds * 1000,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
+    clientErrorHandler: answerClientError,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    compileSchema(schema, httpPart === 'body' ? 'strict' : 'coercing'),
+  );
+
+  await app.register(requestContext);
+  await app.register(problemDetails);
+  await app.register(openapi);
+  await app.register(settings, { config });
+  await app.register(metrics, { workerMetrics: deps.workerMetrics });
+  await app.register(postgres, { config, databaseUrl: deps.databaseUrl });
+  await app.register(redis, { config });
+  await app.register(storage, { config });
+  await app.register(queues, { config, databaseUrl: deps.databaseUrl });
+  await app.register(jobEvents);
+  await app.register(health);
+  await app.register(rateLimit, { config });
+
+  await app.register(async (system) => {
+    await system.register(healthRoutes);
+    await system.register(metricsRoutes);
+    await system.register(problemTypes);
+  });
+  // A worker answers operators only.
+  if (config.role !== 'worker') await app.register(api, { prefix: '/v1' });
+  await app.ready();
+  return app;
+}
+
+/** Every route of `/v1`. Each group pays only for the plugins that it needs. */
+async function api(app: FastifyInstance): Promise<void> {
+  await app.register(async (polling) => {
+    await polling.register(compression, { global: false });
+    await polling.register(pollJobs);
+  });
+  await app.register(async (files) => {
+    await files.register(overload);
+    await files.register(imageContent);
+    await files.register(renditionContent);
+  });
+  await app.register(async (reads) => {
+    await reads.register(overload);
+    await reads.register(etag);
+    await reads.register(compression);
+    await reads.register(readImages);
+    await reads.register(readRenditions);
+    await reads.register(listJobs);
+    await reads.register(presets);
+  });
+  await app.register(async (writes) => {
+    await writes.register(overload);
+    await writes.register(compression);
+    await writes.register(uploadImages);
+    await writes.register(changeImages);
+    await writes.register(createRenditions);
+  });
+}
+
+/** Fastify takes a number of hops as a function: the first of them are ours. */
+function trustedProxies(
+  setting: Config['trustProxy'],
+): boolean | string | ((address: string, hop: number) => boolean) {
+  return typeof setting === 'number' ? (_address, hop) => hop < setting : setting;
+}

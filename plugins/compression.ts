@@ -1,0 +1,37 @@
+import { constants } from 'node:zlib';
+import fastifyCompress from '@fastify/compress';
+import fp from 'fastify-plugin';
+
+/** Answers smaller than this are sent as they are: the headers of a compressed one would eat what it saves. */
+export const COMPRESSION_THRESHOLD_BYTES = 1024;
+
+const COMPRESSIBLE = /^(application\/(json|problem\+json|x-ndjson)|text\/)/;
+
+/**
+ * br and gzip for JSON and text of 1 KiB or more, by what the client accepts. Every answer that could
+ * have been compressed says so in `Vary`, 304s included, or a cache would hand one client's encoding
+ * to another.
+ */
+export default fp<{ global?: boolean }>(
+  async (app, { global = true }) => {
+    // Not global: the scope gets `reply.compress` and nothing that runs with every answer.
+    if (global)
+      app.addHook('onSend', (_request, reply, payload, done) => {
+        const type = reply.getHeader('content-type');
+        if (reply.statusCode === 304 || (typeof type === 'string' && COMPRESSIBLE.test(type))) {
+          reply.header('vary', 'accept-encoding');
+        }
+        done(null, payload);
+      });
+    await app.register(fastifyCompress, {
+      global,
+      threshold: COMPRESSION_THRESHOLD_BYTES,
+      encodings: ['br', 'gzip'],
+      customTypes: COMPRESSIBLE,
+      // The library's default quality, 11, is for files that are compressed once and served for years.
+      brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } },
+      zlibOptions: { level: 6 },
+    });
+  },
+  { name: 'compression' },
+);

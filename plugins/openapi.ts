@@ -1,0 +1,81 @@
+import fastifyHelmet from '@fastify/helmet';
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import fp from 'fastify-plugin';
+import { Type } from 'typebox';
+import { ImageSchema } from '../lib/images/schema.js';
+import { JobSchema } from '../lib/jobs/schema.js';
+import { RenditionOptionsSchema } from '../lib/renditions/options.js';
+import { RenditionSchema } from '../lib/renditions/schema.js';
+import { ProblemSchema } from '../lib/schemas.js';
+
+const PresetSchema = Type.Object(
+  {
+    name: Type.String({ description: 'Name of the preset' }),
+    options: Type.Object({}, { additionalProperties: true, description: 'Rendition options' }),
+    builtIn: Type.Boolean({ description: 'Comes with the service and cannot be changed' }),
+  },
+  { $id: 'Preset', description: 'Rendition options under a name' },
+);
+
+/** How an error answer is documented: every operation has it. */
+const problemAnswer = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+});
+
+/**
+ * The OpenAPI document, made from the routes' own schemas, at `/openapi.json`, and Swagger UI at
+ * `/docs`. The pages are the only HTML here, so they alone carry Helmet's headers.
+ */
+export default fp(
+  async (app) => {
+    for (const schema of [ProblemSchema, RenditionSchema, ImageSchema, JobSchema, PresetSchema])
+      app.addSchema(schema);
+    app.addSchema({ ...RenditionOptionsSchema, $id: 'RenditionOptions' });
+
+    app.addHook('onRoute', (route) => {
+      if (!route.schema || route.schema.hide) return;
+      const answers = typeof route.schema.response === 'object' ? route.schema.response : {};
+      route.schema.response = {
+        ...answers,
+        '4xx': problemAnswer('What the client can mend'),
+        '5xx': problemAnswer('What it cannot'),
+      };
+    });
+
+    await app.register(fastifySwagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Halftone',
+          version: '1',
+          description: 'Image uploads, renditions in the background, jobs to follow.',
+          license: { name: 'MIT', identifier: 'MIT' },
+        },
+        tags: [
+          { name: 'images', description: 'Uploads and what is known of them' },
+          { name: 'renditions', description: 'Resized, cropped and re-encoded copies' },
+          { name: 'jobs', description: 'The work in the background' },
+          { name: 'presets', description: 'Named rendition options' },
+          { name: 'system', description: 'For operators' },
+        ],
+      },
+      refResolver: {
+        buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `schema-${index}`),
+      },
+    });
+    app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
+      reply.header('cache-control', 'no-cache').send(app.swagger()),
+    );
+    await app.register(async (pages) => {
+      await pages.register(fastifyHelmet);
+      await pages.register(fastifySwaggerUi, {
+        routePrefix: '/docs',
+        staticCSP: true,
+        uiConfig: { url: '/openapi.json', tryItOutEnabled: true },
+      });
+    });
+  },
+  { name: 'openapi', dependencies: ['problem-details'] },
+);

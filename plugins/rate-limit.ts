@@ -1,0 +1,69 @@
+import fastifyRateLimit from '@fastify/rate-limit';
+import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Config } from '../lib/config.js';
+import { Problem } from '../lib/errors.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Which limit counts the route's requests; routes without one are not limited. */
+    rateLimitClass?: RateLimitClass;
+  }
+}
+
+/** Cheap requests, and those that cost pixels, disk or long queries. */
+export type RateLimitClass = 'general' | 'expensive';
+
+/**
+ * Two limits a client address: general and expensive. Counted in Redis where there is one, so that all
+ * API processes count together; while Redis is away requests pass, because a limit is no reason to
+ * refuse service.
+ */
+export default fp<{ config: Config }>(
+  async (app, { config }) => {
+    await app.register(fastifyRateLimit, {
+      global: false,
+      timeWindow: config.rateLimitWindowSeconds * 1000,
+      skipOnError: true,
+      nameSpace: '{halftone}:limit:',
+      cache: 50_000,
+      ...(app.redis && { redis: app.redis }),
+    });
+    const limiters: Record<RateLimitClass, onRequestAsyncHookHandler | undefined> = {
+      general: limiter('general', config.rateLimitMax),
+      expensive: limiter('expensive', config.rateLimitExpensiveMax),
+    };
+
+    app.addHook('onRoute', (route) => {
+      const limit = route.config?.rateLimitClass && limiters[route.config.rateLimitClass];
+      if (limit) route.onRequest = [...[route.onRequest ?? []].flat(), limit];
+    });
+
+    function limiter(name: RateLimitClass, max: number): onRequestAsyncHookHandler | undefined {
+      if (max === 0) return undefined;
+      // Each class counts in a store of its own: the plugin's groupId does not keep them apart.
+      const check = app.createRateLimit({
+        max,
+        keyGenerator: (request: FastifyRequest) => `${name}:${request.ip}`,
+      });
+      const policy = `"${name}";q=${max};w=${config.rateLimitWindowSeconds}`;
+      return async (request: FastifyRequest, reply: FastifyReply) => {
+        const state = await check(request);
+        if (state.isAllowed) return;
+        const seconds = Math.max(1, state.ttlInSeconds);
+        // https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ (fields of version 8 on)
+        reply
+          .header('ratelimit-policy', policy)
+          .header('ratelimit', `"${name}";r=${state.remaining};t=${seconds}`);
+        if (state.isExceeded) {
+          throw new Problem(
+            'RATE_LIMITED',
+            `At most ${max} requests in ${config.rateLimitWindowSeconds} s.`,
+            { retryAfter: seconds },
+          );
+        }
+      };
+    }
+  },
+  { name: 'rate-limit', dependencies: ['redis', 'problem-details'] },
+);

@@ -1,0 +1,95 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import type { ImageRow } from '../../lib/images/image.js';
+import { imageEtag, presentImage } from '../../lib/images/image.js';
+import { acceptedContentTypes } from '../../lib/images/media-types.js';
+import { imageDataset } from '../../lib/images/repository.js';
+import { ImageSchema } from '../../lib/images/schema.js';
+import { parseFields, pickFields } from '../../lib/lists/fields.js';
+import { listRows } from '../../lib/lists/list.js';
+import { presentRendition, type RenditionRow } from '../../lib/renditions/rendition.js';
+import { findRenditions } from '../../lib/renditions/repository.js';
+import { createdFilters, listAnswer, listQuery, sparse } from '../schemas.js';
+import { sendList } from '../send-list.js';
+import { requireImage } from './find.js';
+
+const pixels = (what: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, description: `${what}, in pixels` }));
+const bytes = (what: string) => Type.Optional(Type.Integer({ minimum: 0, description: `${what}, in bytes` }));
+
+/** Reading images: the list, and one with its renditions. */
+const read: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/images',
+    {
+      config: { rateLimitClass: 'general' },
+      schema: {
+        tags: ['images'],
+        summary: 'List images',
+        querystring: listQuery('images', {
+          contentType: Type.Optional(Type.Enum([...acceptedContentTypes])),
+          filename: Type.Optional(Type.String({ description: 'Exactly this name' })),
+          sha256: Type.Optional(
+            Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Exactly these bytes' }),
+          ),
+          minWidth: pixels('Least width'),
+          maxWidth: pixels('Largest width'),
+          minHeight: pixels('Least height'),
+          maxHeight: pixels('Largest height'),
+          minBytes: bytes('Least size'),
+          maxBytes: bytes('Largest size'),
+          ...createdFilters,
+        }),
+        response: { 200: listAnswer(ImageSchema) },
+      },
+    },
+    async (request, reply) => {
+      const listing = await request.timings.measure('db', () =>
+        listRows(app.database, imageDataset, request.tenantId, request.query),
+      );
+      // Related rows come with one query a page, and only when a field of theirs is asked for.
+      const renditions = listing.fields?.['renditions']
+        ? await renditionsOf(listing.rows.map(({ id }) => id))
+        : undefined;
+      return sendList(request, reply, listing, (row: ImageRow) =>
+        presentImage(row, renditions?.filter(({ imageId }) => imageId === row.id).map(presentRendition)),
+      );
+    },
+  );
+
+  app.get(
+    '/images/:id',
+    {
+      config: { rateLimitClass: 'general' },
+      schema: {
+        tags: ['images'],
+        summary: 'One image, with its renditions',
+        params: Type.Object({ id: Type.String() }),
+        querystring: Type.Object(
+          { fields: Type.Optional(Type.String({ minLength: 1 })) },
+          { additionalProperties: false },
+        ),
+        response: { 200: sparse(ImageSchema) },
+      },
+    },
+    async (request, reply) => {
+      const { fields: text } = request.query;
+      const fields = text === undefined ? undefined : parseFields(text, ImageSchema, 'fields');
+      const image = await requireImage(request, request.params.id);
+      const renditions = await request.timings.measure('db', () => renditionsOf([image.id]));
+      const shown = presentImage(image, renditions.map(presentRendition));
+      return reply
+        .headers({
+          etag: imageEtag(image, renditions),
+          'cache-control': 'private, max-age=0, must-revalidate',
+        })
+        .send(fields ? pickFields(shown, fields) : shown);
+    },
+  );
+
+  function renditionsOf(imageIds: readonly string[]): Promise<RenditionRow[]> {
+    return app.database.query('renditions.ofImages', (sql) => findRenditions(sql, imageIds));
+  }
+};
+
+export default read;

@@ -1,0 +1,145 @@
+import type { Readable } from 'node:stream';
+import multipart from '@fastify/multipart';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from '../../lib/errors.js';
+import { clientGone } from '../../lib/http/client-gone.js';
+import { linger } from '../../lib/http/linger.js';
+import { createImage, wantsRenditions } from '../../lib/images/create-image.js';
+import { imageFilename } from '../../lib/images/filename.js';
+import { type ImageRow, presentImage } from '../../lib/images/image.js';
+import { acceptedContentTypes } from '../../lib/images/media-types.js';
+import { receiveImage } from '../../lib/images/receive.js';
+import { MAX_METADATA_BYTES } from '../../lib/images/schema.js';
+import { hasEnded, type JobRow, presentJob } from '../../lib/jobs/job.js';
+import { imagePath, jobPath } from '../../lib/paths.js';
+import { presentRendition } from '../../lib/renditions/rendition.js';
+import { findRenditions } from '../../lib/renditions/repository.js';
+import { askerOf } from '../asker.js';
+import { ref } from '../schemas.js';
+import { waitIfPreferred } from '../wait.js';
+import { MAX_RENDITIONS, readForm, readRaw, type Upload } from './upload-form.js';
+
+const MAX_FIELD_BYTES = 256 * 1024;
+// Boundaries, part headers and the other fields come on top of the file.
+const FORM_OVERHEAD_BYTES = MAX_METADATA_BYTES + MAX_FIELD_BYTES + 64 * 1024;
+
+/** `POST /v1/images`: takes an image, as a form or as the raw body, and starts what is wanted of it. */
+const upload: FastifyPluginAsyncTypebox = async (app) => {
+  await app.register(multipart, {
+    // The file itself is limited while it is spooled, where the limit can be named.
+    limits: {
+      fileSize: Number.POSITIVE_INFINITY,
+      files: 2,
+      fields: MAX_RENDITIONS + 4,
+      fieldSize: MAX_FIELD_BYTES,
+    },
+  });
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser(/^image\//, (_request, payload, done) => done(null, payload));
+
+  app.post(
+    '/images',
+    {
+      bodyLimit: app.config.maxUploadBytes + FORM_OVERHEAD_BYTES,
+      config: {
+        rateLimitClass: 'expensive',
+        accepts: `multipart/form-data, ${acceptedContentTypes.join(', ')}`,
+      },
+      schema: {
+        tags: ['images'],
+        summary: 'Upload an image, and ask for renditions of it',
+        description:
+          'A form with one `file`, any number of `preset`, and optionally `renditions` (a JSON array of rendition options) and `metadata` (a JSON object, at most 16 KiB). Or the raw bytes with `Content-Type: image/*`, and the same as query names: `preset`, `filename`, `metadata`, `renditions`, or one rendition’s options spelled flat.',
+        consumes: ['multipart/form-data', 'image/*'],
+        response: {
+          201: {
+            description: 'The image; with its job, where the client waited for the job’s end',
+            type: 'object',
+            required: ['image'],
+            properties: { image: ref('Image'), job: ref('Job') },
+          },
+          202: {
+            description: 'The image, and the job that makes its renditions',
+            type: 'object',
+            required: ['image', 'job'],
+            properties: { image: ref('Image'), job: ref('Job') },
+          },
+        },
+      },
+    },
+    async (request, reply) => {
+      try {
+        return await take(request, reply);
+      } catch (error) {
+        linger(request.raw);
+        throw error;
+      }
+    },
+  );
+
+  async function take(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { received, filename, metadata, wanted } = await readUpload(request, reply);
+    try {
+      if (wantsRenditions(wanted)) await request.timings.measure('queue', () => app.dispatcher.assertRoom());
+    } catch (error) {
+      await received.discard();
+      throw error;
+    }
+    const about = { filename: imageFilename(filename, received.contentType), metadata };
+    const { image, job } = await request.timings.measure('db', () =>
+      createImage(app, askerOf(request), received, about, wanted),
+    );
+    return job ? answerWithJob(request, reply, image, job) : answer(reply.code(201), image);
+  }
+
+  async function readUpload(request: FastifyRequest, reply: FastifyReply): Promise<Upload> {
+    const signal = clientGone(reply.raw);
+    assertLength(request, app.config.maxUploadBytes);
+    const receive = (source: Readable) => receiveImage(source, app.store, app.config, signal);
+    if (request.isMultipart()) return readForm(request, receive);
+    if (!isStream(request.body)) {
+      throw new Problem('BODY_EMPTY', 'The request has no body; it takes an image, or a form with one.');
+    }
+    return readRaw(request, request.body, receive);
+  }
+
+  async function answerWithJob(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    image: ImageRow,
+    job: JobRow,
+  ): Promise<FastifyReply> {
+    const waited = await waitIfPreferred(request, reply, job.id, ({ row }) => hasEnded(row.state));
+    if (waited && hasEnded(waited.row.state)) {
+      const renditions = await app.database.query('renditions.ofImage', (sql) =>
+        findRenditions(sql, [image.id]),
+      );
+      return reply
+        .code(201)
+        .header('location', imagePath(image.id))
+        .send({ image: presentImage(image, renditions.map(presentRendition)), job: presentJob(waited.row) });
+    }
+    return reply
+      .code(202)
+      .headers({ location: jobPath(job.id), 'retry-after': '1' })
+      .send({ image: presentImage(image), job: presentJob(waited?.row ?? job) });
+  }
+};
+
+export default upload;
+
+function answer(reply: FastifyReply, image: ImageRow): FastifyReply {
+  return reply.header('location', imagePath(image.id)).send({ image: presentImage(image) });
+}
+
+/** A raw body that is too large is refused by its length, before a byte of it is read. */
+function assertLength(request: FastifyRequest, maxBytes: number): void {
+  if (!request.isMultipart() && Number(request.headers['content-length'] ?? 0) > maxBytes) {
+    throw new Problem('UPLOAD_TOO_LARGE', `The file is larger than ${maxBytes} bytes, the most taken here.`);
+  }
+}
+
+function isStream(body: unknown): body is Readable {
+  return typeof body === 'object' && body !== null && 'pipe' in body;
+}

@@ -1,0 +1,38 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { jobStates, jobTypes, presentJob, priorities } from '../../lib/jobs/job.js';
+import { jobDataset } from '../../lib/jobs/repository.js';
+import { JobSchema } from '../../lib/jobs/schema.js';
+import { listRows } from '../../lib/lists/list.js';
+import { createdFilters, listAnswer, listQuery } from '../schemas.js';
+import { sendList } from '../send-list.js';
+
+/** `GET /v1/jobs`. */
+const list: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/jobs',
+    {
+      config: { rateLimitClass: 'general' },
+      schema: {
+        tags: ['jobs'],
+        summary: 'List jobs',
+        querystring: listQuery('jobs', {
+          state: Type.Optional(Type.Enum([...jobStates])),
+          type: Type.Optional(Type.Enum([...jobTypes])),
+          priority: Type.Optional(Type.Enum([...priorities])),
+          imageId: Type.Optional(Type.String({ format: 'uuid' })),
+          ...createdFilters,
+        }),
+        response: { 200: listAnswer(JobSchema) },
+      },
+    },
+    async (request, reply) => {
+      const listing = await request.timings.measure('db', () =>
+        listRows(app.database, jobDataset, request.tenantId, request.query),
+      );
+      return sendList(request, reply, listing, presentJob);
+    },
+  );
+};
+
+export default list;

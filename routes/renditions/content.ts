@@ -1,0 +1,44 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { renditionKey } from '../../lib/storage/keys.js';
+import { requireImage } from '../images/find.js';
+import { fileAnswers } from '../schemas.js';
+import { sendBlob } from '../send-blob.js';
+import { requireRendition } from './find.js';
+
+/** The bytes of a rendition, to be shown. */
+const content: FastifyPluginAsyncTypebox = async (app) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/images/:id/renditions/:rid/content',
+    config: { rateLimitClass: 'general' },
+    schema: {
+      tags: ['renditions'],
+      summary: 'Download a rendition',
+      params: Type.Object({ id: Type.String(), rid: Type.String() }),
+      response: fileAnswers,
+    },
+    handler: async (request, reply) => {
+      const [rendition, image] = await Promise.all([
+        requireRendition(request, request.params),
+        requireImage(request, request.params.id),
+      ]);
+      return sendBlob(request, reply, {
+        key: renditionKey(image.sha256, rendition.optionsHash, rendition.extension),
+        bytes: rendition.bytes,
+        sha256: rendition.sha256,
+        contentType: rendition.contentType,
+        modifiedAt: rendition.createdAt,
+        disposition: 'inline',
+        filename: `${stem(image.filename)}-${rendition.name ?? rendition.id}.${rendition.extension}`,
+      });
+    },
+  });
+};
+
+export default content;
+
+/** A file name without its extension. */
+function stem(filename: string): string {
+  return filename.replace(/\.[^.]+$/, '') || 'image';
+}

@@ -1,0 +1,28 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { clientGone } from '../lib/http/client-gone.js';
+import { parsePrefer } from '../lib/http/prefer.js';
+import type { CachedJob } from '../lib/jobs/cache.js';
+
+/**
+ * Holds the answer for as long as `Prefer: wait` says (RFC 7240), capped by the configuration, until
+ * the job is as wanted. Says in `Preference-Applied` what it did.
+ *
+ * @returns the job as it is then; undefined when the client did not ask to wait, or the job is gone
+ */
+export async function waitIfPreferred(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  id: string,
+  until: (job: CachedJob) => boolean,
+): Promise<CachedJob | undefined> {
+  const { respondAsync, wait } = parsePrefer(request.headers['prefer']);
+  if (respondAsync) reply.header('preference-applied', 'respond-async');
+  if (respondAsync || wait === undefined) return undefined;
+  const { server } = request;
+  const seconds = Math.min(wait, server.config.maxWaitSeconds);
+  reply.header('preference-applied', `wait=${seconds}`);
+  const signal = AbortSignal.any([clientGone(reply.raw), server.closing]);
+  return request.timings.measure('queue', () =>
+    server.jobs.waitFor(request.tenantId, id, { until, ms: seconds * 1000, signal }),
+  );
+}

@@ -1,0 +1,158 @@
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from './app.js';
+import { type Config, ConfigError, loadConfig } from './lib/config.js';
+import { openDatabase } from './lib/database/client.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './lib/database/embedded-postgres.js';
+import { migrate } from './lib/database/migrate.js';
+import { recordCrash } from './lib/jobs/repository.js';
+import { createLogger, type Logger } from './lib/logger.js';
+import { migrateQueues } from './lib/queue/backend.js';
+import { type Supervisor, startSupervisor } from './workers/supervisor.js';
+
+const MIGRATIONS = new URL('../migrations/', import.meta.url);
+
+/** What runs, in the order it was started. */
+interface Service {
+  readonly postgres: EmbeddedPostgres | undefined;
+  readonly supervisor: Supervisor | undefined;
+  readonly app: FastifyInstance;
+  readonly address: string;
+}
+
+/** Starts what the role needs. What had started when something fails is stopped again. */
+async function start(config: Config, log: ReturnType<typeof createLogger>): Promise<Service> {
+  const stops: (() => Promise<unknown>)[] = [];
+  try {
+    const postgres =
+      config.databaseUrl === undefined
+        ? await startEmbeddedPostgres({
+            dataDir: `${config.dataDir}/postgres`,
+            log: (line) => log.debug({ postgres: line }, 'embedded postgres'),
+          })
+        : undefined;
+    if (postgres) stops.push(() => postgres.stop());
+    const databaseUrl = config.databaseUrl ?? postgres?.url ?? '';
+    const after = config.redisUrl === undefined ? migrateQueues : async () => undefined;
+    await migrate({ url: databaseUrl, folder: MIGRATIONS, after, log });
+
+    const supervisor = config.role === 'api' ? undefined : supervise(config, databaseUrl, log);
+    if (supervisor) stops.push(() => supervisor.stop(0));
+    const app = await buildApp(config, {
+      log,
+      databaseUrl,
+      workerMetrics: async () => (await supervisor?.metrics()) ?? [],
+    });
+    stops.push(() => app.close());
+    const address = await app.listen({ host: config.host, port: config.port });
+    return { postgres, supervisor, app, address };
+  } catch (error) {
+    for (const stop of stops.reverse()) await stop().catch(() => undefined);
+    throw error;
+  }
+}
+
+function supervise(config: Config, databaseUrl: string, log: Logger): Supervisor {
+  const onCrash = async (workerId: string): Promise<void> => {
+    const database = openDatabase({
+      url: databaseUrl,
+      applicationName: 'halftone-supervisor',
+      poolSize: 1,
+      statementTimeoutMs: config.statementTimeoutMs,
+      slowQueryMs: config.slowQueryMs,
+      log,
+    });
+    await database
+      .query('jobs.recordCrash', (sql) => recordCrash(sql, workerId))
+      .finally(() => database.close());
+  };
+  return startSupervisor({ config, databaseUrl, log, onCrash });
+}
+
+/** Stops everything in order: no new work, active jobs end, requests end, then the database. */
+async function stop({ app, supervisor, postgres }: Service, config: Config, log: Logger): Promise<void> {
+  const deadline = Date.now() + config.shutdownSeconds * 1000;
+  const left = (): number => Math.max(0, deadline - Date.now());
+  app.health.drain();
+  await supervisor?.stop(left());
+  const cut = setTimeout(() => {
+    log.warn('requests did not end in time; their connections are cut');
+    app.server.closeAllConnections();
+  }, left());
+  await app.close();
+  clearTimeout(cut);
+  await postgres?.stop();
+}
+
+/** What someone who has just typed `npm start` wants to know. */
+function greet({ address, postgres }: Service, config: Config): void {
+  const queue = config.redisUrl === undefined ? 'PostgreSQL' : 'Redis';
+  const database = postgres ? `embedded PostgreSQL on port ${postgres.port}` : 'PostgreSQL at DATABASE_URL';
+  const threads = `${config.resizeThreads} resize thread${config.resizeThreads === 1 ? '' : 's'}`;
+  const lines = [
+    '',
+    `  Halftone listens on ${address}   (role ${config.role})`,
+    `  documentation       ${address}/docs`,
+    `  data folder         ${config.dataDir}`,
+    `  database            ${database}`,
+    `  queue               ${queue}${config.role === 'api' ? '' : `, ${threads}`}`,
+    ...(config.role === 'worker'
+      ? []
+      : [
+          '',
+          '  Try it:',
+          `    curl -F file=@photo.jpg -F preset=thumbnail -F preset=large ${address}/v1/images`,
+        ]),
+    '',
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const log = createLogger('api', { level: config.logLevel, pretty: process.stdout.isTTY });
+  const service = await start(config, log);
+  greet(service, config);
+  // Docker's exit codes: 128 and the signal's number.
+  const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
+  let stopping = false;
+  const onSignal = (signal: keyof typeof numbers): void => {
+    if (stopping) endAtOnce(service, 128 + numbers[signal]);
+    stopping = true;
+    log.info({ signal }, 'shutting down');
+    stop(service, config, log).then(
+      () => process.exit(0),
+      (error) => {
+        log.fatal({ err: error }, 'shutdown failed');
+        endAtOnce(service, 1);
+      },
+    );
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  service.postgres?.onExit((reason) => {
+    if (stopping) return;
+    log.fatal({ reason }, 'the embedded database ended');
+    endAtOnce(service, 1);
+  });
+}
+
+/** The second signal, or a fault from which there is no orderly way: nothing of ours is left running. */
+function endAtOnce({ supervisor, postgres }: Service, code: number): never {
+  for (const [pid, signal] of [
+    [supervisor?.pid, 'SIGKILL'],
+    [postgres?.pid, 'SIGQUIT'],
+  ] as const) {
+    try {
+      if (pid !== undefined) process.kill(pid, signal);
+    } catch {
+      // It had ended by itself.
+    }
+  }
+  process.exit(code);
+}
+
+main().catch((error: unknown) => {
+  const text = error instanceof ConfigError ? error.message : error;
+  console.error('Halftone did not start:', text);
+  process.exit(1);
+});
