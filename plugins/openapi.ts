@@ -5,7 +5,7 @@ import fp from 'fastify-plugin';
 import { Type } from 'typebox';
 import { ImageSchema } from '../lib/images/schema.js';
 import { JobSchema } from '../lib/jobs/schema.js';
-import { RenditionOptionsSchema } from '../lib/renditions/options.js';
+import { RenditionOptionsSchema } from '../lib/renditions/options-schema.js';
 import { RenditionSchema } from '../lib/renditions/schema.js';
 import { ProblemSchema } from '../lib/schemas.js';
 

@@ -4,16 +4,6 @@ import { compileSchema, show, validationProblem } from '../validation.js';
 import { combinationErrors } from './combinations.js';
 import { type RenditionOptions, RenditionOptionsSchema } from './options-schema.js';
 
-export {
-  type CanonicalOptions,
-  canonicalJson,
-  canonicalOptions,
-  optionsHash,
-  renditionId,
-} from './canonical.js';
-export { contentTypeOf, extensionOf, type Format } from './formats.js';
-export { type RenditionOptions, RenditionOptionsSchema } from './options-schema.js';
-
 const validators = {
   strict: compileSchema(RenditionOptionsSchema, 'strict'),
   coercing: compileSchema(RenditionOptionsSchema, 'coercing'),

@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
-import type { RenditionOptions } from '../../lib/renditions/options.js';
+import type { RenditionOptions } from '../../lib/renditions/options-schema.js';
 import { corners, filesOf, quartersImage, render, taskFor } from './resize-fixtures.js';
 
 const upright = ['red', 'green', 'blue', 'white'];

@@ -1,5 +1,6 @@
 import readExif from 'exif-reader';
 import type { Exif, Metadata, Sharp } from 'sharp';
+import { isReadableExif } from './exif-budget.js';
 
 /** What `keepMetadata` keeps: written anew, tag by tag, so that nothing unknown comes along. */
 export interface KeptMetadata {
@@ -41,6 +42,7 @@ export function withMetadata(image: Sharp, { exif, xmp }: KeptMetadata): Sharp {
 }
 
 function keepableExif(data: Buffer): Exif | undefined {
+  if (!isReadableExif(data)) return undefined;
   try {
     const { Image = {}, Photo = {} } = readExif(data);
     return {

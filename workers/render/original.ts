@@ -19,14 +19,15 @@ export type Selection = Pick<CanonicalOptions, 'animated' | 'page'>;
 /**
  * Opens the original for one selection of its pages.
  *
- * @param trustFacts skip libvips's own look at the header. It takes a millisecond, a thirtieth of a small
- *   rendition, and a plain JPEG's tells nothing that the task does not say
+ * @param how `trustFacts` skips libvips's own look at the header: it takes a millisecond, a thirtieth of a
+ *   small rendition, and a plain JPEG's tells nothing that the task does not say. `keepsMetadata` reads
+ *   what renditions may keep
  */
 export async function openOriginal(
   task: RenderTask,
   selection: Selection,
   limits: Limits,
-  trustFacts: boolean,
+  { trustFacts, keepsMetadata }: { trustFacts: boolean; keepsMetadata: boolean },
 ): Promise<Original> {
   const { deadline, maxInputPixels } = limits;
   const open = (): Sharp =>
@@ -47,7 +48,7 @@ export async function openOriginal(
       open: () => toSrgb(open(), header),
       run,
     },
-    metadata: keepable(header),
+    metadata: keepsMetadata ? keepable(header) : {},
   };
 }
 

@@ -47,7 +47,8 @@ async function open(task: RenderTask, group: readonly RenditionTask[], limits: L
   // Metadata is written to fresh pixels: a pipeline from the file would carry over what we never read.
   const straight = group.length === 1 && !first.options.keepMetadata;
   const trustFacts = straight && task.source.contentType === 'image/jpeg';
-  const original = await openOriginal(task, first.options, limits, trustFacts);
+  const keepsMetadata = group.some(({ options }) => options.keepMetadata);
+  const original = await openOriginal(task, first.options, limits, { trustFacts, keepsMetadata });
   return straight ? original : { ...original, stage: await decode(original.stage, group, limits) };
 }
 

@@ -2,12 +2,11 @@ import t from 'tap';
 import {
   canonicalJson,
   canonicalOptions,
-  contentTypeOf,
-  extensionOf,
   optionsHash,
-  type RenditionOptions,
   renditionId,
-} from '../../../lib/renditions/options.js';
+} from '../../../lib/renditions/canonical.js';
+import { contentTypeOf, extensionOf } from '../../../lib/renditions/formats.js';
+import type { RenditionOptions } from '../../../lib/renditions/options-schema.js';
 
 const source = {
   contentType: 'image/jpeg',

@@ -1,7 +1,8 @@
 import sharp from 'sharp';
 import t from 'tap';
+import { canonicalOptions } from '../../../lib/renditions/canonical.js';
 import { outputSize } from '../../../lib/renditions/geometry.js';
-import { canonicalOptions, type RenditionOptions } from '../../../lib/renditions/options.js';
+import type { RenditionOptions } from '../../../lib/renditions/options-schema.js';
 
 const still = {
   contentType: 'image/png',
