@@ -1,5 +1,7 @@
+import type { onResponseHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import { HttpDurations } from '../lib/http/durations.js';
 import { queryHistogram } from '../lib/metrics.js';
 
 /** Metrics of other processes, as prom-client's JSON. */
@@ -21,30 +23,25 @@ declare module 'fastify' {
   }
 }
 
-/** Request durations in seconds: from a cached poll to a slow upload. */
-const HTTP_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
+const PROCESS = { process: 'api' };
 
 /** Prometheus metrics; every one of this process carries `process="api"`. */
 export default fp<{ workerMetrics: MetricsSource }>(
   async (app, { workerMetrics }) => {
     const registry = new Registry();
-    registry.setDefaultLabels({ process: 'api' });
+    registry.setDefaultLabels(PROCESS);
     // With it the delay of the event loop, as quantiles, and garbage collection as a histogram.
     collectDefaultMetrics({ register: registry });
-    const http = new Histogram({
-      name: 'http_request_duration_seconds',
-      help: 'Time from the request to the end of its answer',
-      labelNames: ['method', 'route', 'status_code'],
-      buckets: HTTP_BUCKETS,
-      registers: [registry],
-    });
-    app.addHook('onResponse', (request, reply, done) => {
-      const route = request.routeOptions.url ?? 'none';
-      http.observe(
-        { method: request.method, route, status_code: reply.statusCode },
-        request.timings.total() / 1000,
+    const durations = new HttpDurations();
+    app.addHook('onRoute', (route) => {
+      const perMethod = new Map(
+        [route.method].flat().map((method) => [method, durations.route(method, route.url)]),
       );
-      done();
+      const observe: onResponseHookHandler = (request, reply, done) => {
+        perMethod.get(request.method)?.(reply.statusCode, request.timings.total() / 1000);
+        done();
+      };
+      route.onResponse = [...[route.onResponse ?? []].flat(), observe];
     });
     app.decorate('metrics', {
       onQuery: queryHistogram(registry),
@@ -63,7 +60,7 @@ export default fp<{ workerMetrics: MetricsSource }>(
       },
       text: async () => {
         const snapshots = await Promise.all([registry.getMetricsAsJSON(), workerMetrics()]);
-        return AggregatorRegistry.aggregate(snapshots).metrics();
+        return AggregatorRegistry.aggregate([...snapshots, [durations.snapshot(PROCESS)]]).metrics();
       },
       contentType: registry.contentType,
     } satisfies Metrics);

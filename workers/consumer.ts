@@ -1,7 +1,7 @@
 import type { Database } from '../lib/database/client.js';
 import { Problem, type ProblemJson } from '../lib/errors.js';
 import type { JobRow } from '../lib/jobs/job.js';
-import { advanceJob, failJob, requeueJob, startJob } from '../lib/jobs/repository.js';
+import { advanceJob, failJob, holdJob, requeueJob, startJob } from '../lib/jobs/repository.js';
 import type { Logger } from '../lib/logger.js';
 import { type Delivery, GiveUp } from '../lib/queue/queue.js';
 import { Isolation } from './isolation.js';
@@ -59,9 +59,12 @@ export function consume(deps: ConsumerDeps): (delivery: Delivery) => Promise<voi
     };
     try {
       if (job.crashes >= MAX_CRASHES) throw crashed(job);
-      await isolation.run(job.crashes > 0, () =>
-        processor.run(job, { progress: (percent) => progress(percent) }),
-      );
+      const suspect = job.crashes > 0;
+      await isolation.run(suspect, async () => {
+        // While it waited for the others to end, a crash would have been theirs.
+        if (suspect) await database.query('jobs.hold', (sql) => holdJob(sql, job.id, deps.workerId));
+        await processor.run(job, { progress: (percent) => progress(percent) });
+      });
       report('completed');
     } catch (error) {
       const final = isFinal(error) || delivery.isLastAttempt;

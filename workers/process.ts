@@ -13,10 +13,14 @@ const EXIT_HUNG = 70;
  */
 export function runWorkerProcess(resizeEntry?: URL): void {
   let worker: Promise<RunningWorker> | undefined;
+  let shutdownMs = 0;
+  let stopping = false;
 
   process.on('message', (message: ToWorker) => {
-    if (message.kind === 'start') worker = start(message);
-    else if (message.kind === 'stop') void stop();
+    if (message.kind === 'start') {
+      shutdownMs = message.config.shutdownSeconds * 1000;
+      worker = start(message);
+    } else if (message.kind === 'stop') void stop();
     else
       void worker?.then(async ({ metrics }) => {
         tell({
@@ -55,6 +59,10 @@ export function runWorkerProcess(resizeEntry?: URL): void {
   }
 
   async function stop(): Promise<void> {
+    if (stopping) return;
+    stopping = true;
+    // A supervisor sees to the deadline itself; one that has died cannot.
+    setTimeout(() => process.exit(1), shutdownMs).unref();
     await worker?.then((running) => running.close());
     process.exit(0);
   }

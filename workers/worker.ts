@@ -84,17 +84,28 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     () => maintain({ database, store, queues, config, log }),
     { ...lock, concurrency: 1, onGivenUp: () => undefined },
   );
-  // A queue that is away when we start is there later: the consumer waits for it, and so does this.
-  maintenanceQueue
-    .every(config.maintenanceSeconds * 1000, MAINTENANCE_QUEUE)
-    .catch((error) => log.warn({ err: error }, 'maintenance is not scheduled'));
+  // Asked for again and again: a Redis that lost its data has lost the schedule too, and this is what
+  // fills it again. One that is away is waited for.
+  let scheduling: Promise<void> | undefined;
+  const schedule = (): void => {
+    scheduling ??= maintenanceQueue
+      .every(config.maintenanceSeconds * 1000, MAINTENANCE_QUEUE)
+      .catch((error) => log.warn({ err: error }, 'maintenance is not scheduled'))
+      .finally(() => {
+        scheduling = undefined;
+      });
+  };
+  schedule();
 
   const sayAlive = (): Promise<void> =>
     database
       .query('workers.beat', (sql) => beat(sql, workerId))
       .catch((error) => log.warn({ err: error }, 'no heart-beat'));
   await sayAlive();
-  const beating = setInterval(sayAlive, BEAT_MS);
+  const beating = setInterval(() => {
+    schedule();
+    void sayAlive();
+  }, BEAT_MS);
 
   return {
     metrics,

@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { within } from '../deadline.js';
 import { Problem, storageProblem, systemErrorCode } from '../errors.js';
 import type { Logger } from '../logger.js';
 
@@ -69,7 +70,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   async function timed<T>(name: string, run: () => PromiseLike<T>): Promise<T> {
     const started = performance.now();
     try {
-      return await withDeadline(run(), options.statementTimeoutMs + DEADLINE_MARGIN_MS);
+      return await within(run(), options.statementTimeoutMs + DEADLINE_MARGIN_MS, () =>
+        unavailable('did not answer in time'),
+      );
     } catch (error) {
       throw databaseProblem(error);
     } finally {
@@ -94,14 +97,6 @@ async function inTransaction<T>(sql: Pool, run: (sql: Executor) => PromiseLike<T
   });
   if (outcome === undefined) throw new Error('a transaction committed without its result');
   return outcome.value;
-}
-
-function withDeadline<T>(work: PromiseLike<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(unavailable('did not answer in time')), ms);
-  });
-  return Promise.race([work, deadline]).finally(() => clearTimeout(timer));
 }
 
 function unavailable(what: string, cause?: unknown): Problem {

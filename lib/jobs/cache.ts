@@ -32,6 +32,12 @@ interface Entry {
   readonly freshUntil: number;
 }
 
+/** A read of the record that is under way, which others of its tenant share. */
+interface Loading {
+  readonly tenantId: string;
+  readonly job: Promise<CachedJob | undefined>;
+}
+
 /**
  * The short cache in front of job state. Events of the queue invalidate it in every process; entries
  * expire soon all the same, because events can be lost. It also wakes those who wait for a change.
@@ -43,7 +49,7 @@ export class JobCache {
   readonly #endedMs: number;
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
-  readonly #loading = new Map<string, Promise<CachedJob | undefined>>();
+  readonly #loading = new Map<string, Loading>();
   readonly #waiters = new Map<string, Set<() => void>>();
   hits = 0;
   misses = 0;
@@ -104,21 +110,21 @@ export class JobCache {
   }
 
   #read(tenantId: string, id: string): Promise<CachedJob | undefined> {
-    const key = id;
-    const underWay = this.#loading.get(key);
-    if (underWay) return underWay.then((job) => (job?.row.tenantId === tenantId ? job : undefined));
+    const underWay = this.#loading.get(id);
+    if (underWay?.tenantId === tenantId) return underWay.job;
     this.misses += 1;
-    const loading = this.#load(tenantId, id)
+    const job = this.#load(tenantId, id)
       .then((row) => {
-        const job = row && { row, etag: jobEtag(row), body: JSON.stringify(presentJob(row)) };
-        if (job && this.#loading.get(key) === loading) this.#keep(id, job);
-        return job;
+        const loaded = row && { row, etag: jobEtag(row), body: JSON.stringify(presentJob(row)) };
+        if (loaded && this.#loading.get(id) === loading) this.#keep(id, loaded);
+        return loaded;
       })
       .finally(() => {
-        if (this.#loading.get(key) === loading) this.#loading.delete(key);
+        if (this.#loading.get(id) === loading) this.#loading.delete(id);
       });
-    this.#loading.set(key, loading);
-    return loading;
+    const loading = { tenantId, job };
+    this.#loading.set(id, loading);
+    return job;
   }
 
   #keep(id: string, job: CachedJob): void {

@@ -1,4 +1,5 @@
 import type { Database } from '../database/client.js';
+import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { JobQueue } from '../queue/queue.js';
@@ -20,6 +21,8 @@ export interface DispatcherOptions {
 const QUEUE_PRIORITY: Readonly<Record<Priority, number>> = { high: 0, normal: 10, low: 20 };
 const COUNT_FRESH_MS = 1_000;
 const RETRY_AFTER_SECONDS = 5;
+// The job is recorded: its client need not wait for a queue that does not answer.
+const ADD_TIMEOUT_MS = 1_500;
 
 /** Hands recorded jobs to the queue, and refuses new ones at the door while it cannot take them. */
 export class Dispatcher {
@@ -60,7 +63,7 @@ export class Dispatcher {
     const { queues, database, log } = this.#options;
     this.#backlog.added += 1;
     try {
-      await queues[job.type].add([toQueue(job)]);
+      await within(queues[job.type].add([toQueue(job)]), ADD_TIMEOUT_MS);
     } catch (error) {
       log.warn({ err: error, job: job.id }, 'the queue did not take a job; maintenance will hand it over');
       await database

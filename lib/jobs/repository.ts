@@ -97,6 +97,8 @@ export async function countQueued(sql: Executor): Promise<number> {
  * Takes a job in hand. Guarded: a job that has ended is not taken, and undefined says so. A job that
  * another delivery holds is: at least once means that two may run it, and the end is guarded again.
  *
+ * A job that was in hand at a crash is not in this worker's hands yet: see {@link holdJob}.
+ *
  * @param attempt which attempt this is, from 1
  */
 export async function startJob(
@@ -106,10 +108,15 @@ export async function startJob(
   workerId: string,
 ): Promise<JobRow | undefined> {
   const [row] = await sql<JobRow[]>`
-    update jobs set state = 'active', attempts_made = greatest(attempts_made, ${attempt}), worker_id = ${workerId},
-      started_at = coalesce(started_at, now()), updated_at = now(), version = version + 1
+    update jobs set state = 'active', attempts_made = greatest(attempts_made, ${attempt}),
+      worker_id = case when crashes = 0 then ${workerId} end, started_at = coalesce(started_at, now()), updated_at = now(), version = version + 1
     where id = ${id} and state in ('queued', 'active') returning ${sql(columns)}`;
   return row;
+}
+
+/** Says that a worker runs a suspect job, alone: from now on a crash of that worker is its doing. */
+export async function holdJob(sql: Executor, id: string, workerId: string): Promise<void> {
+  await sql`update jobs set worker_id = ${workerId}, updated_at = now() where id = ${id} and state = 'active'`;
 }
 
 /** Moves the progress of an active job forward, never back. */

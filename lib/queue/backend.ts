@@ -1,7 +1,9 @@
 import { createPostgresBackend, Queue, QueueEvents, runMigrations, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { within } from '../deadline.js';
 import type { Logger } from '../logger.js';
+import { openPatientPool } from './patient-pool.js';
 import {
   type ConsumerOptions,
   type Delivery,
@@ -46,10 +48,14 @@ export interface QueueBackendOptions {
 }
 
 const ANSWER_TIMEOUT_MS = 1_000;
+// A consumer that gives up on a connection leaves its job to be delivered again: it waits longer.
+const CONSUMER_CONNECT_TIMEOUT_MS = 10_000;
 // How long a listener may sleep when a wake-up was coalesced away (PostgreSQL) or lost.
 const EVENTS_BLOCK_MS = 1_000;
 // In Redis Cluster every key of ours must lie in one slot: the braces make the tag.
 const PREFIX = '{halftone}';
+// Connections of a producer's pool: more adds at once wait for one.
+const PRODUCER_CONNECTIONS = 4;
 
 /** Opens the queue backend that the configuration asks for: Redis where there is a URL, else PostgreSQL. */
 export function openQueueBackend(options: QueueBackendOptions): QueueBackend {
@@ -119,39 +125,44 @@ function redisBackend(url: string, { role, log, applicationName }: QueueBackendO
 }
 
 function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBackendOptions): QueueBackend {
-  const settings = {
+  const settings: pg.PoolConfig = {
     connectionString: databaseUrl,
     application_name: `${applicationName}-queue`,
     keepAlive: true,
-    connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
-    ...(role === 'producer' ? { query_timeout: ANSWER_TIMEOUT_MS } : {}),
-  };
-  // Each queue, consumer and listener has a small pool of its own, as BullMQ builds them; listeners
-  // and consumers one more connection to LISTEN on.
-  const connection = (max: number) => ({
-    ...settings,
-    max,
+    ...(role === 'producer'
+      ? { connectionTimeoutMillis: ANSWER_TIMEOUT_MS, query_timeout: ANSWER_TIMEOUT_MS }
+      : { connectionTimeoutMillis: CONSUMER_CONNECT_TIMEOUT_MS }),
     // A queue that loses its last second in a power cut is filled again from the jobs table by the
     // maintenance job; so its many small commits need not wait for the disk.
-    options: '-c synchronous_commit=off',
-  });
+    options: '-c search_path=bullmq -c synchronous_commit=off',
+  };
+  // Each queue, consumer and listener has a small pool of its own: what waits for a connection in one
+  // never holds up another.
+  const ends: (() => Promise<void>)[] = [];
+  const connect = (max: number) => {
+    const { pool, end } = openPatientPool({ ...settings, max }, log);
+    ends.push(end);
+    return { connection: pool };
+  };
   const probe = new pg.Pool({ ...settings, max: 1 });
   probe.on('error', (error) => log.debug({ err: error }, 'queue connection'));
   return {
     kind: 'postgres',
     openQueue: (name) => {
-      const queue = new Queue(name, { connection: connection(4) }, createPostgresBackend);
+      const queue = new Queue(name, connect(PRODUCER_CONNECTIONS), createPostgresBackend);
       survive(queue, log);
       return jobQueue(queue);
     },
     openConsumer: (name, process, options) => {
-      const more = { connection: connection(options.concurrency + 1), ...workerOptions(options) };
+      // One for each job, one for locks and stalled jobs, and one that listens.
+      const more = { ...connect(options.concurrency + 2), ...workerOptions(options) };
       const worker = new Worker(name, workerProcessor(process), more, createPostgresBackend);
       survive(worker, log);
       return jobConsumer(worker, options);
     },
     listen: (name, listener) => {
-      const more = { connection: connection(1), blockingTimeout: EVENTS_BLOCK_MS };
+      // One that listens, and one that reads.
+      const more = { ...connect(2), blockingTimeout: EVENTS_BLOCK_MS };
       const events = new QueueEvents(name, more, createPostgresBackend);
       survive(events, log);
       return queueSubscription(events, listener);
@@ -159,19 +170,13 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
     ping: async () => {
       await within(probe.query('select 1'), ANSWER_TIMEOUT_MS);
     },
-    close: () => probe.end(),
+    close: async () => {
+      await Promise.all([probe.end(), ...ends.map((end) => end())]);
+    },
   };
 }
 
 /** An `error` event without a listener would end the process; these are about connections that come back. */
 function survive(part: { on(event: 'error', listener: (error: Error) => void): unknown }, log: Logger): void {
   part.on('error', (error) => log.warn({ err: error }, 'queue'));
-}
-
-async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -78,6 +78,8 @@ const BACKOFF_JITTER = 0.5;
 // A worker that is killed is not the job's fault: what a job may cost us in crashes is counted in its
 // row (see workers/consumer.ts). This bounds only what that count cannot see.
 const MAX_STALLS = 10;
+// How soon a worker asks again after its backend was away; BullMQ would wait 15 s.
+const RETRY_MS = 500;
 
 /** Wraps BullMQ's producer; generic because its classes carry the backend in their types. */
 export function jobQueue<B extends IQueueBackend, C>(
@@ -127,6 +129,7 @@ export function workerOptions({ concurrency, lockMs }: ConsumerOptions) {
     stalledInterval: lockMs / 2,
     maxStalledCount: MAX_STALLS,
     drainDelay: 2,
+    runRetryDelay: RETRY_MS,
   };
 }
 
@@ -149,9 +152,9 @@ export function jobConsumer<B extends IQueueBackend, C>(
   { onGivenUp }: ConsumerOptions,
 ): JobConsumer {
   worker.on('failed', (job, error) => {
-    const ended = job !== undefined && job.attemptsMade >= (job.opts.attempts ?? 1);
-    if (job?.id !== undefined && (ended || error instanceof UnrecoverableError))
-      onGivenUp(job.id, error.message);
+    // What the processor threw, the processor has recorded; this is BullMQ's own doing.
+    const byQueue = error instanceof UnrecoverableError && !(error instanceof GiveUp);
+    if (byQueue && job?.id !== undefined) onGivenUp(job.id, error.message);
   });
   return { close: () => worker.close() };
 }

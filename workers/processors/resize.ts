@@ -74,7 +74,12 @@ async function render(
 ): Promise<readonly RenderedFile[]> {
   const input = await store.localPath(originalKey(image.sha256));
   const steps = making.length > 1 ? followSteps(context) : undefined;
-  const hang = setTimeout(() => onHang(job.id), (config.jobTimeoutSeconds + HANG_GRACE_SECONDS) * 1000);
+  // Those before it in the pool have their time first: one that runs, and those that wait.
+  const turns = pool.waiting + 2;
+  const hang = setTimeout(
+    () => onHang(job.id),
+    (turns * config.jobTimeoutSeconds + HANG_GRACE_SECONDS) * 1000,
+  );
   try {
     const outcome = await pool.run({
       input,
@@ -106,12 +111,11 @@ async function finish(
   const renditions = job.request.renditions.flatMap(({ id }) => byId.get(id) ?? []).map(summariseRendition);
   await database.transaction('jobs.complete', async (sql) => {
     if (!(await holdImage(sql, job.tenantId, job.imageId ?? ''))) throw imageGone();
-    const [inserted, completed] = await Promise.all([
+    // Where another delivery ended the job first, the renditions that it did not make stand all the same.
+    const [inserted] = await Promise.all([
       insertRenditions(sql, made),
       completeJob(sql, job.id, { imageId: job.imageId ?? '', renditions }),
     ]);
-    // Another delivery ended the job, or someone cancelled it: what stands, stands.
-    if (!completed) return;
     await Promise.all(
       made.map((rendition, index) => {
         const output = making[index]?.output;

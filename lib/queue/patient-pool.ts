@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PgPool } from 'bullmq';
+import pg from 'pg';
+import type { Logger } from '../logger.js';
+
+const RETRY_MS = 250;
+
+/**
+ * A pool whose `connect()` waits for a server that is away instead of failing. BullMQ remembers a
+ * first connection that failed for as long as the process lives: a queue that was opened in the wrong
+ * second would be dead for good. Its queries go another way and fail as they should.
+ */
+class PatientPool extends pg.Pool {
+  readonly #log: Logger;
+
+  constructor(options: pg.PoolConfig, log: Logger) {
+    super(options);
+    this.#log = log;
+    this.on('error', (error) => log.debug({ err: error }, 'queue connection'));
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: Parameters<pg.Pool['connect']>[0]): void;
+  override connect(callback?: Parameters<pg.Pool['connect']>[0]): Promise<pg.PoolClient> | void {
+    return callback ? super.connect(callback) : this.#connectAtLast();
+  }
+
+  async #connectAtLast(): Promise<pg.PoolClient> {
+    for (;;) {
+      try {
+        return await super.connect();
+      } catch (error) {
+        if (this.ending) throw error;
+        this.#log.warn({ err: error }, 'the queue cannot connect yet');
+        await delay(RETRY_MS);
+      }
+    }
+  }
+}
+
+/** Opens a pool for one of BullMQ's parts; the caller ends it. */
+export function openPatientPool(
+  options: pg.PoolConfig,
+  log: Logger,
+): { pool: PgPool; end: () => Promise<void> } {
+  const pool = new PatientPool(options, log);
+  // BullMQ describes the pool it takes by overloads that no generic method can match; it is a pg.Pool.
+  return { pool: pool as unknown as PgPool, end: () => pool.end() };
+}
