@@ -20,6 +20,8 @@ export interface DispatcherOptions {
 /** BullMQ's numbers: 0 goes first. */
 const QUEUE_PRIORITY: Readonly<Record<Priority, number>> = { high: 0, normal: 10, low: 20 };
 const COUNT_FRESH_MS = 1_000;
+// What goes wrong within this time is caught by the maintenance job.
+const ANSWER_FRESH_MS = 250;
 const RETRY_AFTER_SECONDS = 5;
 // The job is recorded: its client need not wait for a queue that does not answer.
 const ADD_TIMEOUT_MS = 1_500;
@@ -27,6 +29,7 @@ const ADD_TIMEOUT_MS = 1_500;
 /** Hands recorded jobs to the queue, and refuses new ones at the door while it cannot take them. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  #answersUntil = 0;
   #backlog = { counted: 0, added: 0, at: Number.NEGATIVE_INFINITY };
 
   constructor(options: DispatcherOptions) {
@@ -39,12 +42,7 @@ export class Dispatcher {
    * @throws Problem QUEUE_UNAVAILABLE or BACKLOG_FULL (503)
    */
   async assertRoom(): Promise<void> {
-    await this.#options.ping().catch((cause) => {
-      throw new Problem('QUEUE_UNAVAILABLE', 'The queue does not answer. Nothing was stored; try again.', {
-        retryAfter: RETRY_AFTER_SECONDS,
-        cause,
-      });
-    });
+    await this.#assertAnswers();
     const { maxQueuedJobs } = this.#options;
     if (performance.now() - this.#backlog.at > COUNT_FRESH_MS) await this.#count();
     // The estimate only grows between counts, so a full one is counted again before it turns work away.
@@ -65,11 +63,26 @@ export class Dispatcher {
     try {
       await within(queues[job.type].add([toQueue(job)]), ADD_TIMEOUT_MS);
     } catch (error) {
+      this.#answersUntil = 0;
       log.warn({ err: error, job: job.id }, 'the queue did not take a job; maintenance will hand it over');
       await database
         .query('jobs.markNotEnqueued', (sql) => markNotEnqueued(sql, [job.id]))
         .catch((cause) => log.warn({ err: cause, job: job.id }, 'could not mark a job for maintenance'));
     }
+  }
+
+  /** Asks the queue, unless it has answered a moment ago. */
+  async #assertAnswers(): Promise<void> {
+    if (performance.now() < this.#answersUntil) return;
+    try {
+      await this.#options.ping();
+    } catch (cause) {
+      throw new Problem('QUEUE_UNAVAILABLE', 'The queue does not answer. Nothing was stored; try again.', {
+        retryAfter: RETRY_AFTER_SECONDS,
+        cause,
+      });
+    }
+    this.#answersUntil = performance.now() + ANSWER_FRESH_MS;
   }
 
   async #count(): Promise<void> {
