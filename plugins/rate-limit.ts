@@ -3,6 +3,7 @@ import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Config } from '../lib/config.js';
 import { Problem } from '../lib/errors.js';
+import { sharedLimitStore } from '../lib/http/shared-limit-store.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -25,9 +26,8 @@ export default fp<{ config: Config }>(
       global: false,
       timeWindow: config.rateLimitWindowSeconds * 1000,
       skipOnError: true,
-      nameSpace: '{halftone}:limit:',
       cache: 50_000,
-      ...(app.redis && { redis: app.redis }),
+      ...(app.redis && { store: sharedLimitStore(app.redis, '{halftone}:limit:') }),
     });
     const limiters: Record<RateLimitClass, onRequestHookHandler | undefined> = {
       general: limiter('general', config.rateLimitMax),
