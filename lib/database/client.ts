@@ -117,9 +117,15 @@ export function databaseProblem(error: unknown): unknown {
   const code = systemErrorCode(error);
   if (code === undefined || error instanceof Problem) return error;
   if (code === '57014') return unavailable('took too long', error);
+  // A Unix socket that is missing; any other missing file is not the database's.
+  if (code === 'ENOENT' && !isConnecting(error)) return error;
   if (code === '53100')
     return storageProblem(Object.assign(new Error('disk full', { cause: error }), { code: 'ENOSPC' }));
   return UNREACHABLE_STATES.test(code) || UNREACHABLE_CODES.test(code)
     ? unavailable('cannot be reached', error)
     : error;
+}
+
+function isConnecting(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'connect';
 }

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { Problem } from '../errors.js';
 import { formatName, type ImageContentType } from './media-types.js';
 import { readAvif } from './probe/avif.js';
@@ -23,6 +23,14 @@ export interface ProbeLimits {
   readonly maxPixels: number;
 }
 
+/** What is at hand of a file that has just been written. */
+export interface KnownFile {
+  /** Bytes. */
+  readonly size: number;
+  /** Its first bytes, any number of them. */
+  readonly head: Buffer;
+}
+
 const readers: Readonly<Record<ImageContentType, HeaderReader>> = {
   'image/jpeg': readJpeg,
   'image/png': readPng,
@@ -37,6 +45,7 @@ const readers: Readonly<Record<ImageContentType, HeaderReader>> = {
  *
  * @param path the file
  * @param contentType what it is by its first bytes; see `sniffContentType`
+ * @param known spares opening the file where the header lies within the head
  * @throws Problem MEDIA_TYPE_UNSUPPORTED when the header cannot be read or gives no size
  * @throws Problem INPUT_TOO_MANY_PIXELS as soon as it is certain
  */
@@ -44,12 +53,13 @@ export async function probeImage(
   path: string,
   contentType: ImageContentType,
   { maxPixels }: ProbeLimits,
+  known?: KnownFile,
 ): Promise<ImageFacts> {
-  const handle = await open(path);
+  const file = new LazyFile(path);
   try {
-    const { size } = await handle.stat();
+    const size = known?.size ?? (await file.size());
     const counter = new PageCounter(maxPixels);
-    const header = await readers[contentType](new ByteReader(handle, size), counter);
+    const header = await readers[contentType](new ByteReader(file, size, known?.head), counter);
     const { width, height, orientation, hasAlpha } = header;
     if (!(width >= 1 && height >= 1)) throw new UnreadableHeader('it has no width or no height');
     if (counter.pages === 0) counter.add(width, height);
@@ -62,6 +72,35 @@ export async function probeImage(
       { cause: error },
     );
   } finally {
-    await handle.close();
+    await file.close();
+  }
+}
+
+/** Opens the file only when it is needed: the header of most images lies within the head. */
+class LazyFile {
+  readonly #path: string;
+  #handle: FileHandle | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ bytesRead: number }> {
+    this.#handle ??= await open(this.#path);
+    return this.#handle.read(buffer, offset, length, position);
+  }
+
+  async size(): Promise<number> {
+    this.#handle ??= await open(this.#path);
+    return (await this.#handle.stat()).size;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close();
   }
 }

@@ -38,17 +38,23 @@ export async function receiveImage(
   const temporaryPath = store.temporaryPath();
   const discard = (): Promise<void> => rm(temporaryPath, { force: true });
   try {
-    let contentType: ImageContentType | undefined;
+    let seen: { contentType: ImageContentType; head: Buffer } | undefined;
     const { bytes, sha256 } = await spool(source, temporaryPath, {
       maxBytes: limits.maxUploadBytes,
       headBytes: HEAD_BYTES,
       onHead: async (head) => {
-        contentType = await sniffContentType(head);
+        seen = { contentType: await sniffContentType(head), head };
       },
       signal,
     });
-    if (contentType === undefined) throw new Problem('BODY_EMPTY', 'The file is empty; it must be an image.');
-    const facts = await probeImage(temporaryPath, contentType, { maxPixels: limits.maxInputPixels });
+    if (seen === undefined) throw new Problem('BODY_EMPTY', 'The file is empty; it must be an image.');
+    const { contentType, head } = seen;
+    const facts = await probeImage(
+      temporaryPath,
+      contentType,
+      { maxPixels: limits.maxInputPixels },
+      { size: bytes, head },
+    );
     return { ...facts, temporaryPath, bytes, sha256, discard };
   } catch (error) {
     await discard();

@@ -67,7 +67,7 @@ export type NewImage = Omit<ImageRow, 'createdAt' | 'updatedAt' | 'version'>;
  * have those bytes. The row of the bytes is locked meanwhile, so that an upload and a deletion of the
  * same bytes go one after the other: no row is ever without its file.
  *
- * @param temporaryPath the uploaded file, whole
+ * @param temporaryPath the uploaded file, whole and synced, as `spool` leaves it
  * @returns the image: the tenant's existing one where it has the same bytes
  */
 export async function insertImage(
@@ -79,7 +79,7 @@ export async function insertImage(
   const { count } = await sql`
     insert into blobs ${sql({ sha256: image.sha256, bytes: image.bytes, referenceCount: 1 })} on conflict do nothing`;
   if (count > 0) {
-    await store.put(originalKey(image.sha256), temporaryPath);
+    await store.put(originalKey(image.sha256), temporaryPath, { synced: true });
     const [row] = await insertRow(sql, image);
     if (row) return row;
   }
@@ -87,7 +87,7 @@ export async function insertImage(
     select reference_count from blobs where sha256 = ${image.sha256} for update`;
   // Deleted between the two statements: now it can be inserted.
   if (!blob) return insertImage(sql, store, image, temporaryPath);
-  if (blob.referenceCount === 0) await store.put(originalKey(image.sha256), temporaryPath);
+  if (blob.referenceCount === 0) await store.put(originalKey(image.sha256), temporaryPath, { synced: true });
   const [inserted] = await insertRow(sql, image);
   if (inserted) {
     await sql`update blobs set reference_count = reference_count + 1 where sha256 = ${image.sha256}`;
@@ -145,6 +145,10 @@ export async function deleteImage(
   id: string,
 ): Promise<boolean> {
   const unreferenced = await database.transaction('images.delete', async (sql) => {
+    // The row of the bytes first, as an upload does: in another order the two would wait for each other.
+    await sql`
+      select 1 from blobs
+      where sha256 = (select sha256 from images where id = ${id} and tenant_id = ${tenantId}) for update`;
     const [image] = await sql<{ sha256: string }[]>`
       delete from images where id = ${id} and tenant_id = ${tenantId} returning sha256`;
     if (!image) return undefined;

@@ -47,7 +47,8 @@ export interface QueueBackendOptions {
   readonly log: Logger;
 }
 
-const ANSWER_TIMEOUT_MS = 1_000;
+// A request may wait for Redis twice, for its rate limit and for the queue, and is answered within two seconds.
+const ANSWER_TIMEOUT_MS = 800;
 // A consumer that gives up on a connection leaves its job to be delivered again: it waits longer.
 const CONSUMER_CONNECT_TIMEOUT_MS = 10_000;
 // How long a listener may sleep when a wake-up was coalesced away (PostgreSQL) or lost.

@@ -21,8 +21,10 @@ class PatientPool extends pg.Pool {
 
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: Parameters<pg.Pool['connect']>[0]): void;
-  override connect(callback?: Parameters<pg.Pool['connect']>[0]): Promise<pg.PoolClient> | void {
-    return callback ? super.connect(callback) : this.#connectAtLast();
+  override connect(callback?: Parameters<pg.Pool['connect']>[0]): Promise<pg.PoolClient> | undefined {
+    if (!callback) return this.#connectAtLast();
+    super.connect(callback);
+    return undefined;
   }
 
   async #connectAtLast(): Promise<pg.PoolClient> {

@@ -39,9 +39,10 @@ export interface BlobStore {
    * The same key again is harmless, as the same key has the same content. When it fails, the
    * temporary file may still be there: its owner removes it.
    *
+   * @param how `synced`: the file's bytes are on the disk already, as `spool` leaves them
    * @throws Problem STORAGE_FULL
    */
-  put(key: string, temporaryPath: string): Promise<void>;
+  put(key: string, temporaryPath: string, how?: { readonly synced?: boolean }): Promise<void>;
 
   /**
    * Opens a blob, so that what is missing is known before any header is sent.

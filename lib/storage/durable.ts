@@ -24,9 +24,11 @@ export async function makeFolder(path: string): Promise<void> {
 /**
  * Moves a file to where it belongs, durably. The folder is mostly there, so it is made only when the
  * move finds it missing; that also serves when someone removes the empty folder at that moment.
+ *
+ * @param synced the file's own bytes are on the disk already
  */
-export async function moveDurably(from: string, to: string): Promise<void> {
-  await sync(from);
+export async function moveDurably(from: string, to: string, synced: boolean): Promise<void> {
+  if (!synced) await sync(from);
   try {
     await rename(from, to);
   } catch (error) {

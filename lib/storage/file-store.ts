@@ -39,8 +39,8 @@ class FileStore implements BlobStore {
     return join(this.#temporary, randomUUID());
   }
 
-  async put(key: string, temporaryPath: string): Promise<void> {
-    await moveDurably(temporaryPath, this.#path(key)).catch(failWrite);
+  async put(key: string, temporaryPath: string, { synced = false } = {}): Promise<void> {
+    await moveDurably(temporaryPath, this.#path(key), synced).catch(failWrite);
   }
 
   async open(key: string, range?: BlobRange): Promise<BlobHandle> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { addAbortSignal, Readable } from 'node:stream';
-import { Problem, storageProblem } from '../errors.js';
+import { Problem, storageProblem, systemErrorCode } from '../errors.js';
 
 /** One write is in the making while another is on its way: a spool holds at most twice this, 1 MiB. */
 const BATCH_BYTES = 512 * 1024;
@@ -117,6 +117,8 @@ class BatchWriter {
   async end(): Promise<void> {
     await this.#flush();
     await this.#writing;
+    // Here the file is open already; whoever moves it under its key need not open it again to sync it.
+    await this.#handle?.sync().catch(unlessPipe);
     await this.#handle?.close();
   }
 
@@ -144,4 +146,9 @@ class BatchWriter {
     // A short write goes on where it stopped, and there meets the error that cut it short, if any.
     if (bytesWritten < bytes) await this.#handle.writeFile(Buffer.concat(batch).subarray(bytesWritten));
   }
+}
+
+/** A pipe has no disk to be synced to. */
+function unlessPipe(error: unknown): void {
+  if (systemErrorCode(error) !== 'EINVAL') throw error;
 }

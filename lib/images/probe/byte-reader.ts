@@ -30,12 +30,14 @@ export class ByteReader {
   /** Bytes in the file. */
   readonly size: number;
   readonly #source: FileSource;
-  #window: Buffer = Buffer.alloc(0);
+  #window: Buffer;
   #windowStart = 0;
   #workLeft: number;
   #workThisTurn = 0;
 
-  constructor(source: FileSource, size: number) {
+  /** @param head the file's first bytes, where they are at hand: what lies within needs no read */
+  constructor(source: FileSource, size: number, head: Buffer = Buffer.alloc(0)) {
+    this.#window = head;
     this.#source = source;
     this.size = size;
     this.#workLeft = workAllowance + workPerByte * size;
