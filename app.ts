@@ -14,7 +14,7 @@ import metrics, { type MetricsSource } from './plugins/metrics.js';
 import openapi from './plugins/openapi.js';
 import overload from './plugins/overload.js';
 import postgres from './plugins/postgres.js';
-import problemDetails from './plugins/problem-details.js';
+import problemDetails, { answerUnroutable } from './plugins/problem-details.js';
 import queues from './plugins/queues.js';
 import rateLimit from './plugins/rate-limit.js';
 import redis from './plugins/redis.js';
@@ -62,10 +62,14 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     clientErrorHandler: answerClientError,
+    frameworkErrors: answerUnroutable,
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.setValidatorCompiler(({ schema, httpPart }) =>
     compileSchema(schema, httpPart === 'body' ? 'strict' : 'coercing'),
   );
+
+  // What is no JSON is refused by its type, not by its shape.
+  app.removeContentTypeParser('text/plain');
 
   await app.register(requestContext);
   await app.register(problemDetails);

@@ -9,6 +9,7 @@ import { createLogger, type Logger } from './lib/logger.js';
 import { migrateQueues } from './lib/queue/backend.js';
 import { type Supervisor, startSupervisor } from './workers/supervisor.js';
 
+const IDLE_CHECK_MS = 100;
 const MIGRATIONS = new URL('../migrations/', import.meta.url);
 
 /** What runs, in the order it was started. */
@@ -78,7 +79,10 @@ async function stop({ app, supervisor, postgres }: Service, config: Config, log:
     log.warn('requests did not end in time; their connections are cut');
     app.server.closeAllConnections();
   }, left());
+  // A connection that was busy when the server closed is idle after its answer, and its client keeps it.
+  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MS);
   await app.close();
+  clearInterval(idle);
   clearTimeout(cut);
   await postgres?.stop();
 }

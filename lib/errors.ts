@@ -126,10 +126,10 @@ export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Turns "no space left" (ENOSPC, EDQUOT) into the 507 problem and returns every other error as it is. */
+/** Turns "no space left" (ENOSPC, EDQUOT, EFBIG) into the 507 problem and returns every other error as it is. */
 export function storageProblem(error: unknown): unknown {
   const code = systemErrorCode(error);
-  return code === 'ENOSPC' || code === 'EDQUOT'
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
     ? new Problem('STORAGE_FULL', 'There is no space left in the store. Nothing was kept; try again later.', {
         retryAfter: 30,
         cause: error,

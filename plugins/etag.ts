@@ -9,6 +9,10 @@ import { matchesIfNoneMatch } from '../lib/http/conditional.js';
 export default fp(
   async (app) => {
     await app.register(fastifyEtag, { weak: true, replyWith304: false });
+    app.addHook('onRoute', ({ method, schema }) => {
+      if (method !== 'GET' || !schema || typeof schema.response !== 'object') return;
+      schema.response = { ...schema.response, 304: { description: 'The client has it', type: 'null' } };
+    });
     app.addHook('onSend', (request, reply, payload, done) => {
       const etag = reply.getHeader('etag');
       if ((request.method !== 'GET' && request.method !== 'HEAD') || reply.statusCode !== 200) {

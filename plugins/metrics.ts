@@ -1,6 +1,6 @@
-import type { onResponseHookHandler } from 'fastify';
+import type { FastifyInstance, onResponseHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { HttpDurations } from '../lib/http/durations.js';
 import { queryHistogram } from '../lib/metrics.js';
 
@@ -10,6 +10,8 @@ export type MetricsSource = () => Promise<Awaited<ReturnType<Registry['getMetric
 /** What the service counts and times. */
 export interface Metrics {
   readonly onQuery: (name: string, seconds: number) => void;
+  /** Counts a request that no route answered. */
+  onUnrouted(method: string, status: number, seconds: number): void;
   /** Shows how often job state came from the cache. */
   watchJobCache(cache: { readonly hits: number; readonly misses: number }): void;
   /** The Prometheus text of this process and of the worker it supervises. */
@@ -32,6 +34,7 @@ export default fp<{ workerMetrics: MetricsSource }>(
     registry.setDefaultLabels(PROCESS);
     // With it the delay of the event loop, as quantiles, and garbage collection as a histogram.
     collectDefaultMetrics({ register: registry });
+    watchEventLoop(app, registry);
     const durations = new HttpDurations();
     app.addHook('onRoute', (route) => {
       const perMethod = new Map(
@@ -45,6 +48,7 @@ export default fp<{ workerMetrics: MetricsSource }>(
     });
     app.decorate('metrics', {
       onQuery: queryHistogram(registry),
+      onUnrouted: (method, status, seconds) => durations.route(method, 'none')(status, seconds),
       watchJobCache: (cache) => {
         new Counter({
           name: 'job_cache_reads_total',
@@ -67,3 +71,21 @@ export default fp<{ workerMetrics: MetricsSource }>(
   },
   { name: 'metrics', dependencies: ['request-context'] },
 );
+
+const LOOP_CHECK_MS = 100;
+
+/** The delay of the event loop as a histogram: how late a timer is that should fire ten times a second. */
+function watchEventLoop(app: FastifyInstance, registry: Registry): void {
+  const histogram = new Histogram({
+    name: 'event_loop_delay_seconds',
+    help: 'How late a timer fired',
+    buckets: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1],
+    registers: [registry],
+  });
+  let expected = performance.now() + LOOP_CHECK_MS;
+  const timer = setInterval(() => {
+    histogram.observe(Math.max(0, performance.now() - expected) / 1000);
+    expected = performance.now() + LOOP_CHECK_MS;
+  }, LOOP_CHECK_MS);
+  app.addHook('onClose', async () => clearInterval(timer));
+}

@@ -69,10 +69,12 @@ export default fp(
       reply.header('cache-control', 'no-cache').send(app.swagger()),
     );
     await app.register(async (pages) => {
-      await pages.register(fastifyHelmet);
+      await pages.register(fastifyHelmet, {
+        // Halftone itself speaks plain HTTP: a browser that upgrades the page's own scripts finds nothing.
+        contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+      });
       await pages.register(fastifySwaggerUi, {
         routePrefix: '/docs',
-        staticCSP: true,
         uiConfig: { url: '/openapi.json', tryItOutEnabled: true },
       });
     });

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { Problem, type ProblemCode, problems, storageProblem } from '../lib/errors.js';
+import { Timings } from '../lib/http/timings.js';
 import { validationProblem } from '../lib/validation.js';
 
 /** The framework's own errors that a client can meet, as ours. */
@@ -54,11 +55,26 @@ export default fp(
               },
             )
           : new Problem('NOT_FOUND', 'There is nothing under this path.');
+      app.metrics.onUnrouted(request.method, problem.status, request.timings.total() / 1000);
       return sendProblem(request, reply, problem);
     });
   },
   { name: 'problem-details', dependencies: ['request-context'] },
 );
+
+/** Answers a request whose path the router cannot read, and for which no hook runs. For `frameworkErrors`. */
+export function answerUnroutable(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const problem =
+    error.code === 'FST_ERR_MAX_PARAM_LENGTH'
+      ? new Problem('NOT_FOUND', 'There is nothing under this path.')
+      : new Problem('BAD_REQUEST', 'The path is not valid percent-encoding.');
+  reply.headers({
+    'x-request-id': request.id,
+    'x-content-type-options': 'nosniff',
+    'server-timing': new Timings().header(),
+  });
+  sendProblem(request, reply, problem);
+}
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status >= 500) {

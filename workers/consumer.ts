@@ -69,8 +69,10 @@ export function consume(deps: ConsumerDeps): (delivery: Delivery) => Promise<voi
     } catch (error) {
       const final = isFinal(error) || delivery.isLastAttempt;
       const problem = toProblem(error);
-      await database.query('jobs.settle', (sql) => (final ? failJob : requeueJob)(sql, job.id, problem));
-      report(final ? 'failed' : 'retried', error);
+      // Logged even where it cannot be recorded: then the queue brings the job again.
+      await database
+        .query('jobs.settle', (sql) => (final ? failJob : requeueJob)(sql, job.id, problem))
+        .finally(() => report(final ? 'failed' : 'retried', error));
       throw final ? new GiveUp(problem.code) : error;
     }
 

@@ -86,16 +86,16 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   );
   // Asked for again and again: a Redis that lost its data has lost the schedule too, and this is what
   // fills it again. One that is away is waited for.
-  let scheduling: Promise<void> | undefined;
-  const schedule = (): void => {
-    scheduling ??= maintenanceQueue
+  let scheduling = false;
+  const schedule = async (): Promise<void> => {
+    if (scheduling) return;
+    scheduling = true;
+    await maintenanceQueue
       .every(config.maintenanceSeconds * 1000, MAINTENANCE_QUEUE)
-      .catch((error) => log.warn({ err: error }, 'maintenance is not scheduled'))
-      .finally(() => {
-        scheduling = undefined;
-      });
+      .catch((error) => log.warn({ err: error }, 'maintenance is not scheduled'));
+    scheduling = false;
   };
-  schedule();
+  void schedule();
 
   const sayAlive = (): Promise<void> =>
     database
@@ -103,7 +103,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       .catch((error) => log.warn({ err: error }, 'no heart-beat'));
   await sayAlive();
   const beating = setInterval(() => {
-    schedule();
+    void schedule();
     void sayAlive();
   }, BEAT_MS);
 

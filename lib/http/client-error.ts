@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { Problem, type ProblemCode } from '../errors.js';
 
@@ -13,14 +14,20 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
     socket.destroy();
     return;
   }
-  const code = parserCodes[error.code ?? ''] ?? 'BAD_REQUEST';
-  const problem = new Problem(code, 'The request could not be read as HTTP.');
-  const body = JSON.stringify(problem);
+  const problem = new Problem(
+    parserCodes[error.code ?? ''] ?? 'BAD_REQUEST',
+    'The request could not be read as HTTP.',
+  );
+  const instance = randomUUID();
+  const body = JSON.stringify({ ...problem.toJSON(), instance });
   const head = [
     `HTTP/1.1 ${problem.status} ${problem.toJSON().title}`,
-    'Content-Type: application/problem+json',
+    'Content-Type: application/problem+json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${instance}`,
     'X-Content-Type-Options: nosniff',
+    'Cache-Control: no-store',
+    'Server-Timing: total;dur=0',
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

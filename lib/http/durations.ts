@@ -18,9 +18,19 @@ export type RouteDurations = (status: number, seconds: number) => void;
  */
 export class HttpDurations {
   readonly #series: Series[] = [];
+  readonly #routes = new Map<string, RouteDurations>();
 
   /** The function that a route calls with each of its answers. */
   route(method: string, route: string): RouteDurations {
+    const key = `${method} ${route}`;
+    const present = this.#routes.get(key);
+    if (present) return present;
+    const durations = this.#newRoute(method, route);
+    this.#routes.set(key, durations);
+    return durations;
+  }
+
+  #newRoute(method: string, route: string): RouteDurations {
     const byStatus: Series[] = [];
     return (status, seconds) => {
       let series = byStatus[status];

@@ -113,7 +113,9 @@ function redisBackend(url: string, { role, log, applicationName }: QueueBackendO
         blockingTimeout: EVENTS_BLOCK_MS,
       });
       survive(events, log);
-      return queueSubscription(events, listener);
+      const { close } = queueSubscription(events, listener);
+      // A reader that waits to reconnect never tells BullMQ that it has ended.
+      return { close: () => within(close(), ANSWER_TIMEOUT_MS).catch(() => reader.disconnect()) };
     },
     ping: async () => {
       if (connection.status !== 'ready') throw new Error(`redis is ${connection.status}`);

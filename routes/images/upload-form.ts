@@ -39,8 +39,8 @@ type SingleField = (typeof SINGLE_FIELDS)[number];
  * Reads a `multipart/form-data` upload: one `file`, and before or after it `preset` (repeatable),
  * `renditions` and `metadata`.
  *
- * @throws Problem FILE_MISSING, FILE_DUPLICATE, FIELD_UNKNOWN, VALIDATION_FAILED (400), and what
- *   receiving throws; then no file is left
+ * @throws Problem BAD_REQUEST, FILE_MISSING, FILE_DUPLICATE, FIELD_UNKNOWN, VALIDATION_FAILED (400), and
+ *   what receiving throws; then no file is left
  */
 export async function readForm(request: FastifyRequest, receive: Receive): Promise<Upload> {
   let received: ReceivedImage | undefined;
@@ -68,8 +68,15 @@ export async function readForm(request: FastifyRequest, receive: Receive): Promi
     };
   } catch (error) {
     await received?.discard();
-    throw error;
+    throw formProblem(error);
   }
+}
+
+/** What the form's parser complains of has no code: it is known by its words. Every other error as it is. */
+function formProblem(error: unknown): unknown {
+  return error instanceof Error && /^Multipart: |end of multipart data$/.test(error.message)
+    ? new Problem('BAD_REQUEST', 'The form is cut off, or its boundary is missing.', { cause: error })
+    : error;
 }
 
 /**

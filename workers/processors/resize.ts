@@ -72,7 +72,10 @@ async function render(
   making: readonly Making[],
   context: JobContext,
 ): Promise<readonly RenderedFile[]> {
-  const input = await store.localPath(originalKey(image.sha256));
+  const input = await store.localPath(originalKey(image.sha256)).catch((error: unknown) => {
+    // Deleted since its row was read.
+    throw error instanceof Problem && error.code === 'NOT_FOUND' ? imageGone() : error;
+  });
   const steps = making.length > 1 ? followSteps(context) : undefined;
   // Those before it in the pool have their time first: one that runs, and those that wait.
   const turns = pool.waiting + 2;

@@ -1,0 +1,58 @@
+import { Type } from 'typebox';
+import { RenditionOptionsSchema } from '../../lib/renditions/options-schema.js';
+import { ref } from '../schemas.js';
+
+const binary = { type: 'string', contentEncoding: 'binary', description: 'The image' };
+const metadata = Type.Optional(
+  Type.String({ description: 'A JSON object of at most 16 KiB, kept with the image' }),
+);
+const renditions = Type.Optional(Type.String({ description: 'A JSON array of rendition options' }));
+const withJob = (description: string, required: string[]) => ({
+  description,
+  type: 'object',
+  required,
+  properties: { image: ref('Image'), job: ref('Job') },
+});
+
+/**
+ * What an upload takes and answers, for the document only: a body that is read as a stream, and a query
+ * whose names depend on it, are checked where they are read (see `upload-form.ts`).
+ */
+export const uploadSchema = {
+  tags: ['images'],
+  summary: 'Upload an image, and ask for renditions of it',
+  description:
+    'A form with one `file`, or the raw bytes with `Content-Type: image/*`; what a form says in fields stands in the query then. `Prefer: wait=N` holds the answer until the renditions are there.',
+  body: {
+    content: {
+      'multipart/form-data': {
+        schema: {
+          type: 'object',
+          required: ['file'],
+          properties: {
+            file: binary,
+            preset: {
+              type: 'array',
+              items: { type: 'string' },
+              description: 'Presets, each a field of its own',
+            },
+            renditions,
+            metadata,
+          },
+        },
+      },
+      'image/*': { schema: binary },
+    },
+  },
+  querystring: Type.Object({
+    preset: Type.Optional(Type.Array(Type.String(), { description: 'Presets; with a raw body' })),
+    filename: Type.Optional(Type.String({ description: 'Name of the file; with a raw body' })),
+    metadata,
+    renditions,
+    ...RenditionOptionsSchema.properties,
+  }),
+  response: {
+    201: withJob('The image; with its job, where the client waited for the job’s end', ['image']),
+    202: withJob('The image, and the job that makes its renditions', ['image', 'job']),
+  },
+};
