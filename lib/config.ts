@@ -181,7 +181,7 @@ export function loadConfig(
     }
     values[key] = value;
   }
-  if (values['role'] !== 'all' && environment['DATABASE_URL'] === undefined) {
+  if (values['role'] !== 'all' && !environment['DATABASE_URL']?.trim()) {
     faults.push(
       `DATABASE_URL is unset; ROLE=${values['role']} needs one, only ROLE=all brings its own database.`,
     );

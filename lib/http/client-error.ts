@@ -22,7 +22,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
   const body = JSON.stringify({ ...problem.toJSON(), instance });
   const head = [
     `HTTP/1.1 ${problem.status} ${problem.toJSON().title}`,
-    'Content-Type: application/problem+json; charset=utf-8',
+    'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${instance}`,
     'X-Content-Type-Options: nosniff',

@@ -31,11 +31,13 @@ end
 return {total, ttl}`;
 
 const FLUSH_MS = 100;
+// What other processes may have counted meanwhile: nearer to the limit than this, Redis is asked.
+const SLACK = 100;
 const MAX_WINDOWS = 50_000;
 
 /**
  * A store for @fastify/rate-limit that counts in Redis for all processes together, without a round
- * trip a request: while a client has used less than half of its limit, its requests are counted here
+ * trip a request: while a client is far from its limit (less than half used, over 100 left), its requests are counted here
  * and added up in Redis ten times a second. From then on each asks Redis, so that the limit itself is exact.
  */
 export function sharedLimitStore(redis: ScriptRunner, prefix: string) {
@@ -47,7 +49,7 @@ export function sharedLimitStore(redis: ScriptRunner, prefix: string) {
       const window = this.#windowOf(key, now);
       window.pending += 1;
       const counted = window.total + window.pending;
-      if (window.resetAt > now && counted < max / 2) {
+      if (window.resetAt > now && counted < max / 2 && max - counted > SLACK) {
         window.flushing ??= this.#flushLater(key, window, windowMs);
         callback(null, { current: counted, ttl: window.resetAt - now });
         return;

@@ -1,0 +1,4 @@
+import { migrateTestDatabase } from './database.js';
+
+// Migrates the database that it is given, as every process of a service does when it starts.
+await migrateTestDatabase(process.argv[2] ?? '');

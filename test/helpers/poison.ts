@@ -1,0 +1,53 @@
+import type { Test } from 'tap';
+import { openDatabase } from '../../lib/database/client.js';
+import { recordCrash } from '../../lib/jobs/repository.js';
+import { type Supervisor, startSupervisor } from '../../workers/supervisor.js';
+import { testConfig } from './config.js';
+import { type LogLine, Recorder, recordingLogger } from './events.js';
+import { type Service, startService } from './service.js';
+
+/** A picture of this width kills the process of the thread that decodes it. */
+export const KILLS_WIDTH = 666;
+/** A picture of this width stops the first thread that decodes it for good. */
+export const HANGS_ONCE_WIDTH = 667;
+
+/** An API, and a worker whose threads can be poisoned. */
+export interface PoisonedService {
+  readonly service: Service;
+  readonly supervisor: Supervisor;
+  readonly logged: Recorder<LogLine>;
+  /** The jobs blamed at each crash of the worker process. */
+  readonly crashes: Recorder<readonly string[]>;
+}
+
+/** Starts an API process, and a worker process under a supervisor of the test's own. */
+export async function startPoisoned(
+  t: Test,
+  env: Readonly<{ [name: string]: string }>,
+): Promise<PoisonedService> {
+  const service = await startService(t, { env: { ...env, ROLE: 'api' } });
+  const databaseUrl = service.databaseUrl ?? '';
+  const { log, lines: logged } = recordingLogger();
+  const database = openDatabase({
+    url: databaseUrl,
+    applicationName: 'halftone-test',
+    poolSize: 1,
+    statementTimeoutMs: 5_000,
+    slowQueryMs: 5_000,
+    log,
+  });
+  t.teardown(() => database.close(0));
+  const crashes = new Recorder<readonly string[]>();
+  const config = testConfig({ ...env, DATA_DIR: service.dataDir, LOG_LEVEL: 'silent' });
+  const supervisor = startSupervisor({
+    config,
+    databaseUrl,
+    log,
+    entry: new URL('./poison-worker.js', import.meta.url),
+    onCrash: async (worker) =>
+      crashes.add(await database.query('jobs.recordCrash', (sql) => recordCrash(sql, worker))),
+  });
+  t.teardown(() => supervisor.stop(10_000));
+  await supervisor.ready;
+  return { service, supervisor, logged, crashes };
+}

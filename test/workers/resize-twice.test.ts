@@ -1,0 +1,85 @@
+import t from 'tap';
+import { newId } from '../../lib/ids.js';
+import { findImage } from '../../lib/images/repository.js';
+import { findRenditions } from '../../lib/renditions/repository.js';
+import { renditionKey, renditionPrefix } from '../../lib/storage/keys.js';
+import { consume } from '../../workers/consumer.js';
+import { startResizePool } from '../../workers/pool.js';
+import { resizeProcessor } from '../../workers/processors/resize.js';
+import { latch, recordingLogger } from '../helpers/events.js';
+import { openJobWorld } from '../helpers/jobs.js';
+
+const world = await openJobWorld(t);
+const { database, store, config } = world;
+const pool = startResizePool(new URL('../../workers/resize.js', import.meta.url), 2);
+t.teardown(() => pool.close());
+
+/** Delivers a job to a worker of its own, as two processes would take it at the same moment. */
+function deliver(id: string, run = resizeProcessor({ database, store, pool, config, onHang: () => {} }).run) {
+  const processor = { type: 'resize', run } as const;
+  const { log } = recordingLogger();
+  const take = consume({ database, processor, workerId: newId(), log, onOutcome: () => {} });
+  return take({ id, attempt: 1, isLastAttempt: true, announce: async () => {} });
+}
+
+async function files(prefix: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { key } of store.list(prefix)) found.push(key);
+  return found;
+}
+
+t.test('two deliveries of a job at the same moment do its work once', async (t) => {
+  const { run } = resizeProcessor({ database, store, pool, config, onHang: () => {} });
+  for (const round of [1, 2, 3]) {
+    const both = [latch(), latch()] as const;
+    const job = await world.newJob(['thumbnail', 'small']);
+    const before = new Set(await files('renditions/'));
+    // Neither begins before both have the job in hand.
+    const [one, other] = both.map((mine, index) =>
+      deliver(job.id, async (taken, context) => {
+        mine.open();
+        await both[1 - index]?.opened;
+        await run(taken, context);
+      }),
+    );
+    await Promise.all([one, other]);
+    const ended = await world.read(job);
+    t.match(ended, { state: 'completed', attemptsMade: 1, progress: 100, error: null });
+    const rows = await database.query('renditions.ofImage', (sql) =>
+      findRenditions(sql, [job.imageId ?? '']),
+    );
+    t.equal(rows.length, 2, `round ${round}`);
+    t.same(new Set(ended.result?.renditions.map(({ id }) => id)), new Set(rows.map(({ id }) => id)));
+    const made = (await files('renditions/')).filter((key) => !before.has(key));
+    t.equal(made.length, 2, 'a file for each row');
+    // Two starts, one step between the two renditions, one end.
+    t.equal(ended.version, 1 + 2 + 1 + 1);
+  }
+});
+
+t.test(
+  'renditions that a delivery made after another had failed the job stand with their files',
+  async (t) => {
+    const job = await world.newJob();
+    const [started, failed] = [latch(), latch()];
+    const slow = deliver(job.id, async (taken, context) => {
+      started.open();
+      await failed.opened;
+      await resizeProcessor({ database, store, pool, config, onHang: () => {} }).run(taken, context);
+    });
+    await started.opened;
+    await t.rejects(deliver(job.id, () => Promise.reject(new Error('broken'))));
+    failed.open();
+    await slow;
+    t.equal((await world.read(job)).state, 'failed', 'what has ended stays');
+    const rows = await database.query('renditions.ofImage', (sql) =>
+      findRenditions(sql, [job.imageId ?? '']),
+    );
+    const image = await database.query('images.find', (sql) =>
+      findImage(sql, job.tenantId, job.imageId ?? ''),
+    );
+    const keys = rows.map((row) => renditionKey(image?.sha256 ?? '', row.optionsHash, row.extension));
+    t.equal(keys.length, 1);
+    t.same(await files(renditionPrefix(image?.sha256 ?? '')), keys, 'no row is without its file');
+  },
+);
