@@ -1,4 +1,5 @@
-import { destination, type Logger as PinoLogger, pino, stdSerializers, transport } from 'pino';
+import { type Logger as PinoLogger, pino, stdSerializers, transport } from 'pino';
+import { BatchedOutput } from './batched-output.js';
 
 /** What the service logs with; Fastify's own logger is one too. */
 export type Logger = Pick<PinoLogger, 'fatal' | 'error' | 'warn' | 'info' | 'debug'>;
@@ -9,10 +10,6 @@ export interface LoggerOptions {
   /** Colours and short times for a terminal, instead of JSON lines. */
   readonly pretty: boolean;
 }
-
-// A line a request makes thousands a second: they are written together, and none waits longer than this.
-const BUFFER_BYTES = 16_000;
-const FLUSH_MS = 100;
 
 /** The service's logger: JSON lines on standard output, or readable ones for a terminal. */
 export function createLogger(name: string, { level, pretty }: LoggerOptions): PinoLogger {
@@ -25,7 +22,7 @@ export function createLogger(name: string, { level, pretty }: LoggerOptions): Pi
           options: { ignore: 'pid,process', translateTime: 'SYS:HH:MM:ss' },
         }),
       )
-    : pino(options, destination({ dest: 1, sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_MS }));
+    : pino(options, new BatchedOutput(process.stdout.fd));
 }
 
 /** An error for the log, without what clients of backends hang on it: a failed AUTH carries its password. */

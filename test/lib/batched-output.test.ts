@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { BatchedOutput } from '../../lib/batched-output.js';
+import { eventually } from '../helpers/events.js';
+import { temporaryFolder } from '../helpers/services.js';
+
+t.test('every line arrives, in order', async (t) => {
+  const path = join(await temporaryFolder(t), 'log');
+  const file = await open(path, 'w');
+  t.teardown(() => file.close());
+  const output = new BatchedOutput(file.fd);
+  const lines = Array.from({ length: 2_500 }, (_, index) => `line ${index}\n`);
+  for (const line of lines) output.write(line);
+  const written = async (): Promise<true | undefined> =>
+    (await readFile(path, 'utf8')) === lines.join('') || undefined;
+  t.ok(await eventually(written));
+});
+
+t.test('what is not yet written at the exit is written then', async (t) => {
+  const path = join(await temporaryFolder(t), 'log');
+  const file = await open(path, 'w');
+  t.teardown(() => file.close());
+  const module = new URL('../../lib/batched-output.js', import.meta.url).href;
+  const script = `
+    import { BatchedOutput } from ${JSON.stringify(module)};
+    new BatchedOutput(1).write('the last words\\n');
+    process.exit(3);`;
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', file.fd, 'inherit'],
+  });
+  t.equal(status, 3);
+  t.equal(await readFile(path, 'utf8'), 'the last words\n');
+});
