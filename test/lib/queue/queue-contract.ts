@@ -143,7 +143,8 @@ export function queueContract(t: Test, address: QueueAddress): void {
     // Asking again, as a process does that starts later, does not disturb the rhythm.
     await second.queue.every(periodMs, second.name);
     const [start = 0, , , , , end = 0] = await deliveries.length(6);
-    t.ok(end - start > 4 * periodMs, `six deliveries took ${Math.round(end - start)} ms`);
+    // Twice as often would be under three; the first may come late, and so up to one less.
+    t.ok(end - start > 3 * periodMs, `six deliveries took ${Math.round(end - start)} ms`);
   });
 
   t.test('a job whose consumer was killed is delivered to another', async (t) => {
