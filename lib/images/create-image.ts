@@ -2,8 +2,8 @@ import type { Config } from '../config.js';
 import type { Database } from '../database/client.js';
 import { newId } from '../ids.js';
 import type { Dispatcher } from '../jobs/dispatcher.js';
-import type { JobRow, Priority } from '../jobs/job.js';
-import { insertJob } from '../jobs/repository.js';
+import type { JobRow, Priority, RenditionRequest } from '../jobs/job.js';
+import { insertJob, type NewJob } from '../jobs/repository.js';
 import { findPresets } from '../presets/repository.js';
 import { planRenditions, type WantedRendition, wantedFromPresets } from '../renditions/plan.js';
 import type { BlobStore } from '../storage/blob-store.js';
@@ -68,15 +68,7 @@ export async function createImage(
       );
       const job =
         renditions.length > 0
-          ? await insertJob(sql, {
-              ...asker,
-              id: newId(),
-              type: 'resize',
-              priority: wanted.priority,
-              attemptsMax: config.jobAttempts,
-              imageId: image.id,
-              request: { renditions },
-            })
+          ? await insertJob(sql, newResizeJob(config, asker, image.id, wanted.priority, renditions))
           : undefined;
       return { image, job };
     });
@@ -85,6 +77,25 @@ export async function createImage(
   } finally {
     await received.discard();
   }
+}
+
+/** The job that makes renditions of an image, before it has a row. */
+export function newResizeJob(
+  { jobAttempts }: CreateDeps['config'],
+  asker: Asker,
+  imageId: string,
+  priority: Priority,
+  renditions: readonly RenditionRequest[],
+): NewJob {
+  return {
+    ...asker,
+    id: newId(),
+    type: 'resize',
+    priority,
+    attemptsMax: jobAttempts,
+    imageId,
+    request: { renditions },
+  };
 }
 
 /** What a job is to make: presets looked up, options settled for the image. */

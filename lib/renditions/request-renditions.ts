@@ -1,5 +1,10 @@
-import { newId } from '../ids.js';
-import { type Asker, type CreateDeps, planWanted, type Wanted } from '../images/create-image.js';
+import {
+  type Asker,
+  type CreateDeps,
+  newResizeJob,
+  planWanted,
+  type Wanted,
+} from '../images/create-image.js';
 import type { ImageRow } from '../images/image.js';
 import type { JobRow } from '../jobs/job.js';
 import { insertJob } from '../jobs/repository.js';
@@ -29,15 +34,7 @@ export async function requestRenditions(
   if (asked.length === renditions.length) return { kind: 'standing', renditions: asked };
   await dispatcher.assertRoom();
   const job = await database.query('jobs.create', (sql) =>
-    insertJob(sql, {
-      ...asker,
-      id: newId(),
-      type: 'resize',
-      priority: wanted.priority,
-      attemptsMax: config.jobAttempts,
-      imageId: image.id,
-      request: { renditions },
-    }),
+    insertJob(sql, newResizeJob(config, asker, image.id, wanted.priority, renditions)),
   );
   await dispatcher.dispatch(job);
   return { kind: 'job', job };
