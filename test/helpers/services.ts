@@ -34,7 +34,7 @@ export async function testDatabase(t: Teardown): Promise<string> {
   const server = await sharedPostgres();
   const name = uniqueName();
   await run(server, `create database ${name}`);
-  t.teardown(() => run(server, `drop database if exists ${name} with (force)`));
+  t.teardown(() => dropDatabase(server, name));
   const url = new URL(server);
   url.pathname = `/${name}`;
   return url.href;
@@ -99,10 +99,25 @@ function once(given: string | undefined, start: () => Promise<string>): () => Pr
   };
 }
 
-async function run(server: string, statement: string): Promise<void> {
+/**
+ * Drops a database that may still be in use. Not `with (force)`: that may not end an autovacuum that is
+ * at work there, which is a superuser's, and fails; a plain drop asks it to leave and waits.
+ */
+function dropDatabase(server: string, name: string): Promise<void> {
+  return run(
+    server,
+    `alter database ${name} with allow_connections false`,
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity
+      where datname = '${name}' and usename = current_user`,
+    `drop database ${name}`,
+  );
+}
+
+/** Runs the statements one after the other, each in a transaction of its own. */
+async function run(server: string, ...statements: string[]): Promise<void> {
   const sql = postgres(server, { max: 1, onnotice: () => {} });
   try {
-    await sql.unsafe(statement);
+    for (const statement of statements) await sql.unsafe(statement);
   } finally {
     await sql.end();
   }
