@@ -11,6 +11,8 @@ export interface ResizePool {
   close(): Promise<void>;
 }
 
+const TASKS_A_THREAD = 2;
+
 /**
  * Starts the pool: as many threads as asked, for as long as the process lives.
  *
@@ -21,16 +23,24 @@ export function startResizePool(entry: URL, threads: number): ResizePool {
     filename: entry.href,
     minThreads: threads,
     maxThreads: threads,
+    // The second waits in the thread for its turn, and starts while the first is still being written.
+    concurrentTasksPerWorker: TASKS_A_THREAD,
     // A frozen loop between tasks would hold up what a thread still has to clean up.
     atomics: 'async',
   });
+  const started = performance.now();
+  let busyMs = 0;
   return {
-    run: (task) => pool.run(task, task.progress ? { transferList: [task.progress] } : {}),
+    run: async (task) => {
+      const outcome = await pool.run(task, task.progress ? { transferList: [task.progress] } : {});
+      busyMs += outcome.busyMs;
+      return outcome;
+    },
     get waiting() {
       return pool.queueSize;
     },
     get utilization() {
-      return pool.utilization;
+      return Math.min(1, busyMs / (threads * (performance.now() - started)));
     },
     close: () => pool.close(),
   };

@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import type { RenderOutcome, RenderTask } from '../lib/renditions/render-task.js';
 import { problemOf } from './render/failures.js';
 import { renderAll } from './render/render.js';
+import { Turns } from './render/turns.js';
 
 // The pool has a thread for each core, and every task is new: neither threads nor a cache would help.
 sharp.concurrency(1);
@@ -21,6 +22,8 @@ sharp.unblock({
   ],
 });
 
+const turns = new Turns();
+
 /**
  * The entry of a resize thread: makes a task's renditions and writes them to their temporary files.
  * On any failure none of the files is left.
@@ -29,13 +32,23 @@ sharp.unblock({
  * @throws what another attempt may get over, such as a read error
  */
 export default async function resize(task: RenderTask): Promise<RenderOutcome> {
+  let busyMs = 0;
   try {
-    return { ok: true, files: await renderAll(task) };
+    const { files, writing } = await turns.take(async () => {
+      const started = performance.now();
+      try {
+        return await renderAll(task);
+      } finally {
+        busyMs = performance.now() - started;
+      }
+    });
+    await writing;
+    return { ok: true, files, busyMs };
   } catch (error) {
     // Settled, so that a file that resists does not hide the failure itself.
     await Promise.allSettled(task.renditions.map(({ output }) => rm(output, { force: true })));
     const problem = problemOf(error);
     if (!problem) throw error;
-    return { ok: false, problem: problem.toJSON() };
+    return { ok: false, problem: problem.toJSON(), busyMs };
   }
 }

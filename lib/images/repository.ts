@@ -112,11 +112,11 @@ export async function findImage(sql: Executor, tenantId: string, id: string): Pr
   return row;
 }
 
-/** Locks an image against deletion until the transaction ends; undefined when it is gone. */
-export async function holdImage(sql: Executor, tenantId: string, id: string): Promise<ImageRow | undefined> {
-  const [row] = await sql<ImageRow[]>`
-    select ${sql(columns)} from images where id = ${id} and tenant_id = ${tenantId} for key share`;
-  return row;
+/** Locks an image against deletion until the transaction ends; false when it is gone. */
+export async function holdImage(sql: Executor, tenantId: string, id: string): Promise<boolean> {
+  const { count } = await sql`
+    select from images where id = ${id} and tenant_id = ${tenantId} for key share`;
+  return count > 0;
 }
 
 /** Changes what a client may change; undefined when another change came first (`version` moved on). */

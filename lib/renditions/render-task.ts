@@ -44,6 +44,10 @@ export interface RenderedFile {
 }
 
 /** A whole task's end. What is the image's or the request's fault is a problem; anything else is thrown. */
-export type RenderOutcome =
+export type RenderOutcome = {
+  /** How long it had the thread's turn, in ms. */
+  readonly busyMs: number;
+} & (
   | { readonly ok: true; readonly files: readonly RenderedFile[] }
-  | { readonly ok: false; readonly problem: ProblemJson };
+  | { readonly ok: false; readonly problem: ProblemJson }
+);

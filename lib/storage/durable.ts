@@ -14,11 +14,22 @@ export async function sync(path: string): Promise<void> {
 
 /** Makes a folder with its parents, each of them durable. One that is there already costs one call. */
 export async function makeFolder(path: string): Promise<void> {
+  await syncAll(await makeFolders(path));
+}
+
+/** Makes a folder with its parents. @returns the folders that name the new ones: those to sync */
+async function makeFolders(path: string): Promise<string[]> {
   const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  // A folder is durable once the folder that names it is synced: from the new leaf up to the first new one.
-  for (let folder = path; folder.length >= first.length; folder = dirname(folder))
-    await sync(dirname(folder));
+  const naming = [];
+  if (first !== undefined)
+    for (let folder = path; folder.length >= first.length; folder = dirname(folder))
+      naming.push(dirname(folder));
+  return naming;
+}
+
+/** At once: what waits together is mostly one commit of the file system's journal. */
+async function syncAll(paths: readonly string[]): Promise<void> {
+  await Promise.all(paths.map(sync));
 }
 
 /**
@@ -29,12 +40,13 @@ export async function makeFolder(path: string): Promise<void> {
  */
 export async function moveDurably(from: string, to: string, synced: boolean): Promise<void> {
   if (!synced) await sync(from);
+  let naming: string[] = [];
   try {
     await rename(from, to);
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOENT') throw error;
-    await makeFolder(dirname(to));
+    naming = await makeFolders(dirname(to));
     await rename(from, to);
   }
-  await sync(dirname(to));
+  await syncAll([dirname(to), ...naming]);
 }

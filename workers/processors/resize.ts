@@ -77,8 +77,8 @@ async function render(
     throw error instanceof Problem && error.code === 'NOT_FOUND' ? imageGone() : error;
   });
   const steps = making.length > 1 ? followSteps(context) : undefined;
-  // Those before it in the pool have their time first: one that runs, and those that wait.
-  const turns = pool.waiting + 2;
+  // Those before it have their time first: one that runs, one that waits in the thread, and the pool's.
+  const turns = pool.waiting + 3;
   const hang = setTimeout(
     () => onHang(job.id),
     (turns * config.jobTimeoutSeconds + HANG_GRACE_SECONDS) * 1000,
@@ -113,17 +113,24 @@ async function finish(
   const byId = new Map([...standing, ...made].map((rendition) => [rendition.id, rendition]));
   const renditions = job.request.renditions.flatMap(({ id }) => byId.get(id) ?? []).map(summariseRendition);
   await database.transaction('jobs.complete', async (sql) => {
-    if (!(await holdImage(sql, job.tenantId, job.imageId ?? ''))) throw imageGone();
-    // Where another delivery ended the job first, the renditions that it did not make stand all the same.
-    const [inserted] = await Promise.all([
+    // Sent together: each answer that is waited for on its own costs both sides a wake-up. Where another
+    // delivery ended the job first, the renditions that it did not make stand all the same.
+    const holding = holdImage(sql, job.tenantId, job.imageId ?? '');
+    const recording = Promise.all([
       insertRenditions(sql, made),
       completeJob(sql, job.id, { imageId: job.imageId ?? '', renditions }),
     ]);
+    // Without the image its renditions fail too; that it is gone says more.
+    recording.catch(() => undefined);
+    if (!(await holding)) throw imageGone();
+    const [inserted] = await recording;
     await Promise.all(
       made.map((rendition, index) => {
         const output = making[index]?.output;
         const key = renditionKey(image.sha256, rendition.optionsHash, rendition.extension);
-        return output !== undefined && inserted.has(rendition.id) ? store.put(key, output) : undefined;
+        return output !== undefined && inserted.has(rendition.id)
+          ? store.put(key, output, { synced: true })
+          : undefined;
       }),
     );
   });

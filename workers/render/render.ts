@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { contentTypeOf } from '../../lib/renditions/formats.js';
 import { outputSize, type Size, uprightSize } from '../../lib/renditions/geometry.js';
 import type { RenderedFile, RenderTask, RenditionTask } from '../../lib/renditions/render-task.js';
@@ -9,25 +8,48 @@ import { withMetadata } from './metadata.js';
 import { scalesFirst, shape } from './operations.js';
 import { type Original, openOriginal } from './original.js';
 import { type Limits, pixelStage, type Stage, toPixels } from './stage.js';
+import { writeSynced } from './write.js';
+
+/** What a task's turn of the CPU came to. */
+export interface Rendered {
+  /** The files in the order of the task; those of `writing` are not whole yet. */
+  readonly files: readonly RenderedFile[];
+  /** Resolves when all of them are, synced; rejects when one could not be written. */
+  readonly writing: Promise<void>;
+}
 
 /**
- * Makes and writes all renditions of a task. Those that use the same pages share one decode.
+ * Makes all renditions of a task and starts to write them. Those that use the same pages share one
+ * decode. Each is written while the next is made; never more than one waits in memory.
  *
- * @returns the files in the order of the task
- * @throws Problem for what is the image's or the request's fault
+ * @throws Problem for what is the image's or the request's fault; nothing is being written any more then
  */
-export async function renderAll(task: RenderTask): Promise<RenderedFile[]> {
+export async function renderAll(task: RenderTask): Promise<Rendered> {
   const { maxInputPixels, maxOutputPixels, timeoutSeconds, renditions } = task;
   const limits: Limits = { maxInputPixels, maxOutputPixels, deadline: new Deadline(timeoutSeconds) };
   const files = new Map<RenditionTask, RenderedFile>();
-  for (const group of bySelection(renditions)) {
-    const original = await open(task, group, limits);
-    for (const rendition of group) {
-      files.set(rendition, await render(original, rendition, limits));
-      task.progress?.postMessage({ done: files.size, total: renditions.length });
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for (const group of bySelection(renditions)) {
+      const original = await open(task, group, limits);
+      for (const rendition of group) {
+        const { file, data } = await render(original, rendition, limits);
+        await writing;
+        writing = writeSynced(rendition.output, data);
+        // It is awaited with the next one or by the caller; until then nobody listens.
+        writing.catch(() => undefined);
+        files.set(rendition, file);
+        task.progress?.postMessage({ done: files.size, total: renditions.length });
+      }
     }
+  } catch (error) {
+    await writing.catch(() => undefined);
+    throw error;
   }
-  return renditions.map((rendition) => files.get(rendition)).filter((file) => file !== undefined);
+  return {
+    files: renditions.map((rendition) => files.get(rendition)).filter((file) => file !== undefined),
+    writing,
+  };
 }
 
 function bySelection(renditions: readonly RenditionTask[]): RenditionTask[][] {
@@ -77,15 +99,14 @@ function neededSize(stage: Stage, group: readonly RenditionTask[], limits: Limit
 
 async function render(
   { stage, metadata }: Original,
-  { id, options, output }: RenditionTask,
+  { id, options }: RenditionTask,
   limits: Limits,
-): Promise<RenderedFile> {
+): Promise<{ file: RenderedFile; data: Buffer }> {
   const image = encode(await shape(stage, options, limits), options, stage.animation);
   if (options.keepMetadata) withMetadata(image, metadata);
   // One pass over the bytes: encoded in memory, hashed there, and written once.
   const { data, info } = await stage.run(() => image.toBuffer({ resolveWithObject: true }));
-  await writeFile(output, data);
-  return {
+  const file = {
     id,
     contentType: contentTypeOf(options.format),
     width: info.width,
@@ -93,4 +114,5 @@ async function render(
     bytes: data.length,
     sha256: createHash('sha256').update(data).digest('hex'),
   };
+  return { file, data };
 }
