@@ -19,7 +19,7 @@ export default fp(
     app.decorate('jobs', jobs);
     app.metrics.watchJobCache(jobs);
     const subscriptions = jobTypes.map((type) =>
-      app.queueBackend.listen(type, { onChange: (id) => jobs.invalidate(id) }),
+      app.queueBackend.listen(type, { onChange: (id, ended) => jobs.invalidate(id, ended) }),
     );
     app.addHook('onClose', async () => {
       await Promise.all(subscriptions.map((subscription) => subscription.close()));

@@ -5,15 +5,16 @@ import type { CachedJob } from '../lib/jobs/cache.js';
 
 /**
  * Holds the answer for as long as `Prefer: wait` says (RFC 7240), capped by the configuration, until
- * the job is as wanted. Says in `Preference-Applied` what it did.
+ * the job has ended. Says in `Preference-Applied` what it did.
  *
+ * @param changed also ends the wait, before the job's own end
  * @returns the job as it is then; undefined when the client did not ask to wait, or the job is gone
  */
 export async function waitIfPreferred(
   request: FastifyRequest,
   reply: FastifyReply,
   id: string,
-  until: (job: CachedJob) => boolean,
+  changed?: (job: CachedJob) => boolean,
 ): Promise<CachedJob | undefined> {
   const { respondAsync, wait } = parsePrefer(request.headers['prefer']);
   if (respondAsync) reply.header('preference-applied', 'respond-async');
@@ -23,6 +24,6 @@ export async function waitIfPreferred(
   reply.header('preference-applied', `wait=${seconds}`);
   const signal = AbortSignal.any([clientGone(reply.raw), server.closing]);
   return request.timings.measure('queue', () =>
-    server.jobs.waitFor(request.tenantId, id, { until, ms: seconds * 1000, signal }),
+    server.jobs.waitFor(request.tenantId, id, { ...(changed && { changed }), ms: seconds * 1000, signal }),
   );
 }

@@ -16,12 +16,15 @@ export interface JobCacheOptions {
   readonly unfinishedMs?: number;
   /** The same for jobs that have ended, which change only by being retried or removed. */
   readonly endedMs?: number;
+  /** How often a waiter looks without an event, in ms. */
+  readonly lookAgainMs?: number;
   readonly now?: () => number;
 }
 
 /** What a waiter waits for, and how long. */
 export interface WaitOptions {
-  readonly until: (job: CachedJob) => boolean;
+  /** Also ends the wait, before the job's own end; without it only the end counts. */
+  readonly changed?: (job: CachedJob) => boolean;
   readonly ms: number;
   /** The client went away, or the server is closing. */
   readonly signal: AbortSignal;
@@ -30,6 +33,12 @@ export interface WaitOptions {
 interface Entry {
   readonly job: CachedJob;
   readonly freshUntil: number;
+}
+
+/** Somebody who is to look at a job again when it has changed, or only when it may have ended. */
+interface Waiter {
+  readonly onlyEnd: boolean;
+  readonly wake: () => void;
 }
 
 /** A read of the record that is under way, which others of its tenant share. */
@@ -47,10 +56,11 @@ export class JobCache {
   readonly #maxEntries: number;
   readonly #unfinishedMs: number;
   readonly #endedMs: number;
+  readonly #lookAgainMs: number;
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
   readonly #loading = new Map<string, Loading>();
-  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #waiters = new Map<string, Set<Waiter>>();
   hits = 0;
   misses = 0;
 
@@ -59,6 +69,7 @@ export class JobCache {
     this.#maxEntries = options.maxEntries ?? 10_000;
     this.#unfinishedMs = options.unfinishedMs ?? 250;
     this.#endedMs = options.endedMs ?? 30_000;
+    this.#lookAgainMs = options.lookAgainMs ?? 1_000;
     this.#now = options.now ?? Date.now;
   }
 
@@ -76,33 +87,34 @@ export class JobCache {
     return this.peek(tenantId, id) ?? this.#read(tenantId, id);
   }
 
-  /** Forgets a job that has changed, and wakes those who wait for it. */
-  invalidate(id: string): void {
+  /** Forgets a job that has changed or, perhaps, `ended`, and wakes those who wait for that. */
+  invalidate(id: string, ended: boolean): void {
     this.#entries.delete(id);
     // A read under way may have seen the job before the change: its result must not be kept.
     this.#loading.delete(id);
-    for (const wake of this.#waiters.get(id) ?? []) wake();
+    for (const { onlyEnd, wake } of this.#waiters.get(id) ?? []) if (ended || !onlyEnd) wake();
   }
 
   /**
-   * Waits until the job is as wanted, the time is up or the signal aborts, whatever comes first.
+   * Waits until the job has ended or is as wanted, the time is up or the signal aborts, whatever comes first.
    *
    * @returns the job as it is then; undefined when there is none of that id
    */
   async waitFor(
     tenantId: string,
     id: string,
-    { until, ms, signal }: WaitOptions,
+    { changed, ms, signal }: WaitOptions,
   ): Promise<CachedJob | undefined> {
     const deadline = this.#now() + ms;
     for (;;) {
-      const change = this.#nextChange(id, signal);
+      const change = this.#nextChange(id, changed === undefined, signal);
       try {
         const job = await this.get(tenantId, id);
         const left = deadline - this.#now();
-        if (job === undefined || until(job) || left <= 0 || signal.aborted) return job;
+        if (job === undefined || hasEnded(job.row.state) || changed?.(job) || left <= 0 || signal.aborted)
+          return job;
         // The record can change a moment after the event that announced it, or without one.
-        await change.happens(Math.min(left, this.#unfinishedMs));
+        await change.happens(Math.min(left, this.#lookAgainMs));
       } finally {
         change.stop();
       }
@@ -138,14 +150,19 @@ export class JobCache {
   }
 
   /** Listens for the next change from now on, so that none between a read and the wait is missed. */
-  #nextChange(id: string, signal: AbortSignal): { happens: (ms: number) => Promise<void>; stop: () => void } {
+  #nextChange(
+    id: string,
+    onlyEnd: boolean,
+    signal: AbortSignal,
+  ): { happens: (ms: number) => Promise<void>; stop: () => void } {
     let resolve: () => void = () => {};
     let timer: NodeJS.Timeout | undefined;
     const changed = new Promise<void>((done) => {
       resolve = done;
     });
+    const waiter = { onlyEnd, wake: resolve };
     const waiters = this.#waiters.get(id) ?? new Set();
-    this.#waiters.set(id, waiters.add(resolve));
+    this.#waiters.set(id, waiters.add(waiter));
     signal.addEventListener('abort', resolve, { once: true });
     return {
       happens: (ms) => {
@@ -155,7 +172,7 @@ export class JobCache {
       stop: () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', resolve);
-        waiters.delete(resolve);
+        waiters.delete(waiter);
         if (waiters.size === 0) this.#waiters.delete(id);
       },
     };

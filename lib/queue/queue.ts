@@ -64,8 +64,8 @@ export interface ConsumerOptions {
 
 /** What happens to the jobs of one queue, in every process. */
 export interface QueueListener {
-  /** The job's row has changed, or is about to. */
-  readonly onChange: (id: string) => void;
+  /** The job's row has changed; `ended` when the queue is done with the job. */
+  readonly onChange: (id: string, ended: boolean) => void;
 }
 
 /** An open listener. */
@@ -166,8 +166,9 @@ export function queueSubscription<B extends IQueueBackend, C>(
   events: QueueEvents<unknown, B, C>,
   { onChange }: QueueListener,
 ): QueueSubscription {
-  for (const event of ['active', 'progress', 'completed', 'failed', 'delayed', 'removed'] as const) {
-    events.on(event, ({ jobId }: { jobId: string }) => onChange(jobId));
-  }
+  for (const event of ['active', 'progress', 'delayed'] as const)
+    events.on(event, ({ jobId }: { jobId: string }) => onChange(jobId, false));
+  for (const event of ['completed', 'failed', 'removed'] as const)
+    events.on(event, ({ jobId }: { jobId: string }) => onChange(jobId, true));
   return { close: () => events.close() };
 }

@@ -91,7 +91,7 @@ const upload: FastifyPluginAsyncTypebox = async (app) => {
     image: ImageRow,
     job: JobRow,
   ): Promise<FastifyReply> {
-    const waited = await waitIfPreferred(request, reply, job.id, ({ row }) => hasEnded(row.state));
+    const waited = await waitIfPreferred(request, reply, job.id);
     if (waited && hasEnded(waited.row.state)) {
       const renditions = await app.database.query('renditions.ofImage', (sql) =>
         findRenditions(sql, [image.id]),

@@ -42,9 +42,9 @@ const poll: FastifyPluginAsyncTypebox = async (app) => {
   async function readOrWait(request: FastifyRequest, reply: FastifyReply, id: string): Promise<FastifyReply> {
     if (!isUuid(id)) throw jobNotFound();
     const seen = request.headers['if-none-match'];
-    const until = ({ row, etag }: CachedJob): boolean =>
-      hasEnded(row.state) || (seen !== undefined && !matchesIfNoneMatch(seen, etag));
-    const waited = await waitIfPreferred(request, reply, id, until);
+    const changed =
+      seen === undefined ? undefined : ({ etag }: CachedJob): boolean => !matchesIfNoneMatch(seen, etag);
+    const waited = await waitIfPreferred(request, reply, id, changed);
     const job = waited ?? (await request.timings.measure('db', () => app.jobs.get(request.tenantId, id)));
     if (!job) throw jobNotFound();
     return send(request, reply, job);

@@ -69,7 +69,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
       if (outcome.kind === 'standing')
         return reply.send({ renditions: outcome.renditions.map(presentRendition) });
       const { job } = outcome;
-      const waited = await waitIfPreferred(request, reply, job.id, ({ row }) => hasEnded(row.state));
+      const waited = await waitIfPreferred(request, reply, job.id);
       if (waited && hasEnded(waited.row.state)) return reply.send({ job: presentJob(waited.row) });
       return reply
         .code(202)

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { newId } from '../../../lib/ids.js';
 import { type CachedJob, JobCache, type JobCacheOptions } from '../../../lib/jobs/cache.js';
-import { hasEnded, type JobRow, type JobState } from '../../../lib/jobs/job.js';
+import type { JobRow, JobState } from '../../../lib/jobs/job.js';
 import { latch } from '../../helpers/events.js';
 
 const tenant = 'default';
@@ -49,7 +49,6 @@ function cacheOf(rows: JobRow[], options: Partial<JobCacheOptions> = {}) {
 }
 
 const never = new AbortController().signal;
-const ended = ({ row }: CachedJob): boolean => hasEnded(row.state);
 
 t.test('a job is read once and then served from the cache until its time is up', async (t) => {
   const [running, done] = [row('active'), row('completed')];
@@ -83,7 +82,7 @@ t.test(
     const answers = [slow.opened, Promise.resolve(after)];
     const { cache } = cacheOf([], { load: async () => answers.shift() });
     const reading = cache.get(tenant, before.id);
-    cache.invalidate(before.id);
+    cache.invalidate(before.id, true);
     slow.open(before);
     t.equal((await reading)?.row.version, 1);
     t.equal(cache.peek(tenant, before.id), undefined);
@@ -130,29 +129,42 @@ t.test('a change wakes whoever waits for it', async (t) => {
   const job = row('active');
   const { cache, records } = cacheOf([job], { unfinishedMs: 60_000 });
   const read = latch();
-  const until = (cached: CachedJob): boolean => {
+  const changed = ({ row: { version } }: CachedJob): boolean => {
     read.open();
-    return ended(cached);
+    return version > 1;
   };
-  const waiters = [1, 2].map(() => cache.waitFor(tenant, job.id, { until, ms: 60_000, signal: never }));
+  const waiters = [1, 2].map(() => cache.waitFor(tenant, job.id, { changed, ms: 60_000, signal: never }));
   await read.opened;
-  records.set(job.id, row('completed', 2, job.id));
-  cache.invalidate(job.id);
+  records.set(job.id, row('active', 2, job.id));
+  cache.invalidate(job.id, false);
   t.same(
-    (await Promise.all(waiters)).map((each) => each?.row.state),
-    ['completed', 'completed'],
+    (await Promise.all(waiters)).map((each) => each?.row.version),
+    [2, 2],
   );
+});
+
+t.test('who waits for the end looks again only when the job may have ended', async (t) => {
+  const job = row('active');
+  const { cache, records } = cacheOf([job], { unfinishedMs: 60_000, lookAgainMs: 60_000 });
+  const waiting = cache.waitFor(tenant, job.id, { ms: 60_000, signal: never });
+  await cache.get(tenant, job.id);
+  cache.invalidate(job.id, false);
+  t.equal(cache.misses, 1, 'a step on the way is not looked at');
+  records.set(job.id, row('completed', 2, job.id));
+  cache.invalidate(job.id, true);
+  t.equal((await waiting)?.row.state, 'completed');
+  t.equal(cache.misses, 2);
 });
 
 t.test('a wait sees the end although the event came before the change, or never', async (t) => {
   const job = row('active');
-  const { cache, records, clock } = cacheOf([job], { unfinishedMs: 1 });
-  const until = (cached: CachedJob): boolean => {
+  const { cache, records, clock } = cacheOf([job], { unfinishedMs: 1, lookAgainMs: 1 });
+  const changed = (): boolean => {
     records.set(job.id, row('completed', 2, job.id));
     clock.now += 1;
-    return ended(cached);
+    return false;
   };
-  const waited = await cache.waitFor(tenant, job.id, { until, ms: 60_000, signal: never });
+  const waited = await cache.waitFor(tenant, job.id, { changed, ms: 60_000, signal: never });
   t.equal(waited?.row.state, 'completed');
 });
 
@@ -163,13 +175,16 @@ t.test('a wait ends with its time, with its client, and at once for a job that i
     clock.now = 1_000;
     return false;
   };
-  t.equal((await cache.waitFor(tenant, job.id, { until: late, ms: 10, signal: never }))?.row.state, 'active');
+  t.equal(
+    (await cache.waitFor(tenant, job.id, { changed: late, ms: 10, signal: never }))?.row.state,
+    'active',
+  );
   const client = new AbortController();
   const gone = (): boolean => {
     client.abort();
     return false;
   };
   const { signal } = client;
-  t.equal((await cache.waitFor(tenant, job.id, { until: gone, ms: 60_000, signal }))?.row.state, 'active');
-  t.equal(await cache.waitFor(tenant, newId(), { until: ended, ms: 60_000, signal: never }), undefined);
+  t.equal((await cache.waitFor(tenant, job.id, { changed: gone, ms: 60_000, signal }))?.row.state, 'active');
+  t.equal(await cache.waitFor(tenant, newId(), { ms: 60_000, signal: never }), undefined);
 });
