@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './lib/config.js';
 import { answerClientError } from './lib/http/client-error.js';
 import { requestIds } from './lib/http/request-id.js';
-import type { Logger } from './lib/logger.js';
+import type { ServiceLogger } from './lib/logger.js';
 import { compileSchema } from './lib/validation.js';
 import compression from './plugins/compression.js';
 import etag from './plugins/etag.js';
@@ -37,7 +37,7 @@ import problemTypes from './routes/system/problems.js';
 
 /** What the app needs that is not configuration. */
 export interface AppDeps {
-  readonly log: Logger & { child(bindings: object): Logger };
+  readonly log: ServiceLogger;
   readonly databaseUrl: string;
   /** Metrics of the worker process that this process supervises, if any. */
   readonly workerMetrics: MetricsSource;
@@ -71,7 +71,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   // What is no JSON is refused by its type, not by its shape.
   app.removeContentTypeParser('text/plain');
 
-  await app.register(requestContext);
+  await app.register(requestContext, { log: deps.log });
   await app.register(problemDetails);
   await app.register(openapi);
   await app.register(settings, { config });

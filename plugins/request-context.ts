@@ -1,6 +1,7 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { Timings } from '../lib/http/timings.js';
+import type { ServiceLogger } from '../lib/logger.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -19,8 +20,8 @@ declare module 'fastify' {
  * What every request has: an id (in the answer, the log, and on the jobs it makes), its tenant, its
  * timings, the fixed headers of every answer, and one line in the log.
  */
-export default fp(
-  async (app) => {
+export default fp<{ log: Pick<ServiceLogger, 'request'> }>(
+  async (app, { log }) => {
     const closing = new AbortController();
     app.decorate('closing', closing.signal);
     app.addHook('preClose', async () => closing.abort());
@@ -37,7 +38,13 @@ export default fp(
       done();
     });
     app.addHook('onResponse', (request, reply, done) => {
-      app.log[levelOf(reply)](lineOf(request, reply), 'request');
+      log.request({
+        request: request.id,
+        method: request.method,
+        path: pathOf(request),
+        status: reply.statusCode,
+        ms: Math.round(request.timings.total() * 10) / 10,
+      });
       done();
     });
     app.addHook('onRequestAbort', (request, done) => {
@@ -50,21 +57,6 @@ export default fp(
   },
   { name: 'request-context' },
 );
-
-function levelOf(reply: FastifyReply): 'info' | 'warn' {
-  return reply.statusCode >= 500 ? 'warn' : 'info';
-}
-
-function lineOf(request: FastifyRequest, reply: FastifyReply): object {
-  return {
-    request: request.id,
-    method: request.method,
-    // Never the query: it may hold what a client would not want in a log.
-    path: pathOf(request),
-    status: reply.statusCode,
-    ms: Math.round(request.timings.total() * 10) / 10,
-  };
-}
 
 function pathOf(request: FastifyRequest): string {
   const end = request.url.indexOf('?');

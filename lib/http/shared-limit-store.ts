@@ -1,15 +1,9 @@
+import { type LimitCallback, type LimitStore, LimitWindows } from './limit-store.js';
+
 /** What is needed of a Redis client. */
 interface ScriptRunner {
   eval(script: string, keys: number, ...values: (string | number)[]): Promise<unknown>;
 }
-
-/** What a limit store tells of a key: requests in this window, and ms until the next. */
-interface LimitState {
-  readonly current: number;
-  readonly ttl: number;
-}
-
-type Callback = (error: Error | null, state?: LimitState) => void;
 
 interface Window {
   /** Requests that Redis knows of, from all processes. */
@@ -33,75 +27,76 @@ return {total, ttl}`;
 const FLUSH_MS = 100;
 // What other processes may have counted meanwhile: nearer to the limit than this, Redis is asked.
 const SLACK = 100;
-const MAX_WINDOWS = 50_000;
 
 /**
- * A store for @fastify/rate-limit that counts in Redis for all processes together, without a round
- * trip a request: while a client is far from its limit (less than half used, over 100 left), its requests are counted here
- * and added up in Redis ten times a second. From then on each asks Redis, so that the limit itself is exact.
+ * Counts in Redis for all processes together, without a round trip a request: while a client is far from
+ * its limit (less than half used, over 100 left), its requests are counted here and added up in Redis ten
+ * times a second. From then on each asks Redis, so that the limit itself is exact.
  */
-export function sharedLimitStore(redis: ScriptRunner, prefix: string) {
-  return class SharedLimitStore {
-    readonly #windows = new Map<string, Window>();
+export class SharedLimitStore implements LimitStore {
+  readonly #redis: ScriptRunner;
+  readonly #prefix: string;
+  readonly #windows = new LimitWindows<Window>();
 
-    incr(key: string, callback: Callback, windowMs: number, max: number): void {
-      const now = Date.now();
-      const window = this.#windowOf(key, now);
-      window.pending += 1;
-      const counted = window.total + window.pending;
-      if (window.resetAt > now && counted < max / 2 && max - counted > SLACK) {
-        window.flushing ??= this.#flushLater(key, window, windowMs);
-        callback(null, { current: counted, ttl: window.resetAt - now });
-        return;
-      }
-      this.#flush(key, window, windowMs).then(
-        () => callback(null, { current: window.total, ttl: Math.max(0, window.resetAt - Date.now()) }),
-        (error: Error) => callback(error),
-      );
-    }
+  constructor(redis: ScriptRunner, prefix: string) {
+    this.#redis = redis;
+    this.#prefix = prefix;
+  }
 
-    child(): SharedLimitStore {
-      return this;
+  incr(key: string, callback: LimitCallback, windowMs: number, max: number): void {
+    const now = Date.now();
+    const window = this.#windowOf(key, now);
+    window.pending += 1;
+    const counted = window.total + window.pending;
+    if (window.resetAt > now && counted < max / 2 && max - counted > SLACK) {
+      window.flushing ??= this.#flushLater(key, window, windowMs);
+      callback(null, { current: counted, ttl: window.resetAt - now });
+      return;
     }
+    this.#flush(key, window, windowMs).then(
+      () => callback(null, { current: window.total, ttl: Math.max(0, window.resetAt - Date.now()) }),
+      (error: Error) => callback(error),
+    );
+  }
 
-    #windowOf(key: string, now: number): Window {
-      const present = this.#windows.get(key);
-      if (present && (present.resetAt > now || present.pending > 0)) return present;
-      const window = { total: 0, pending: 0, resetAt: 0, flushing: undefined };
-      this.#windows.delete(key);
-      this.#windows.set(key, window);
-      // A Map keeps the order of insertion: the first window is the oldest.
-      const [oldest] = this.#windows.size > MAX_WINDOWS ? this.#windows.keys() : [];
-      if (oldest !== undefined) this.#windows.delete(oldest);
-      return window;
-    }
+  read(key: string, callback: LimitCallback): void {
+    const { total, pending, resetAt } = this.#windowOf(key, Date.now());
+    callback(null, { current: total + pending, ttl: Math.max(0, resetAt - Date.now()) });
+  }
 
-    #flushLater(key: string, window: Window, windowMs: number): Promise<void> {
-      return (
-        new Promise<void>((resolve) => setTimeout(resolve, FLUSH_MS).unref())
-          .then(() => this.#flush(key, window, windowMs))
-          // Redis is away: what it did not take stays pending for the next flush.
-          .catch(() => undefined)
-          .finally(() => {
-            window.flushing = undefined;
-          })
-      );
-    }
+  #windowOf(key: string, now: number): Window {
+    const present = this.#windows.get(key);
+    if (present && (present.resetAt > now || present.pending > 0)) return present;
+    const window = { total: 0, pending: 0, resetAt: 0, flushing: undefined };
+    this.#windows.set(key, window);
+    return window;
+  }
 
-    async #flush(key: string, window: Window, windowMs: number): Promise<void> {
-      const adding = window.pending;
-      if (window.resetAt <= Date.now()) window.total = 0;
-      window.pending = 0;
-      try {
-        const answer = await redis.eval(ADD, 1, prefix + key, adding, windowMs);
-        const [total = 0, ttl = windowMs] = Array.isArray(answer) ? answer.map(Number) : [];
-        // Answers may overtake each other; the count only grows within a window.
-        window.total = Math.max(window.total, total);
-        window.resetAt = Date.now() + ttl;
-      } catch (error) {
-        window.pending += adding;
-        throw error;
-      }
+  #flushLater(key: string, window: Window, windowMs: number): Promise<void> {
+    return (
+      new Promise<void>((resolve) => setTimeout(resolve, FLUSH_MS).unref())
+        .then(() => this.#flush(key, window, windowMs))
+        // Redis is away: what it did not take stays pending for the next flush.
+        .catch(() => undefined)
+        .finally(() => {
+          window.flushing = undefined;
+        })
+    );
+  }
+
+  async #flush(key: string, window: Window, windowMs: number): Promise<void> {
+    const adding = window.pending;
+    if (window.resetAt <= Date.now()) window.total = 0;
+    window.pending = 0;
+    try {
+      const answer = await this.#redis.eval(ADD, 1, this.#prefix + key, adding, windowMs);
+      const [total = 0, ttl = windowMs] = Array.isArray(answer) ? answer.map(Number) : [];
+      // Answers may overtake each other; the count only grows within a window.
+      window.total = Math.max(window.total, total);
+      window.resetAt = Date.now() + ttl;
+    } catch (error) {
+      window.pending += adding;
+      throw error;
     }
-  };
+  }
 }

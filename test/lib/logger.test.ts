@@ -46,3 +46,20 @@ t.test('secrets that drivers hang on their errors stay out of the log', async (t
   t.notMatch(JSON.stringify(line), /hush/);
   t.same(more, []);
 });
+
+t.test('the line of a request is one like any other', async (t) => {
+  const lines = await logged(`
+    const log = createLogger('api', { level: 'info', pretty: false });
+    const line = { request: 'a-1', method: 'GET', path: '/v1/images/"\\\\n', status: 200, ms: 0.3 };
+    const { msg, ...rest } = { msg: 'request', ...line };
+    log.request(line);
+    log.info(rest, msg);
+    log.request({ ...line, status: 503 });
+    const quiet = createLogger('api', { level: 'warn', pretty: false });
+    quiet.request(line);
+  `);
+  const [own, pinos, failed, ...more] = lines.map(({ time, ...line }) => ({ ...line, timed: typeof time }));
+  t.same(own, pinos, 'as pino would have written it');
+  t.match(failed, { level: 40, status: 503 });
+  t.same(more, []);
+});

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { sharedLimitStore } from '../../../lib/http/shared-limit-store.js';
+import { SharedLimitStore } from '../../../lib/http/shared-limit-store.js';
 import { createLogger } from '../../../lib/logger.js';
 import { connectRedis } from '../../../lib/queue/backend.js';
 import { startRedis, testRedisUrl, uniqueName } from '../../helpers/services.js';
@@ -11,8 +11,7 @@ const WINDOW_MS = 60_000;
 function storeOf(t: Test, url: string, prefix: string) {
   const redis = connectRedis(url, 'halftone-test', true, log);
   t.teardown(() => redis.disconnect());
-  const Store = sharedLimitStore(redis, prefix);
-  const store = new Store();
+  const store = new SharedLimitStore(redis, prefix);
   const count = (key: string, max: number): Promise<{ current: number; ttl: number }> =>
     new Promise((resolve, reject) =>
       store.incr(key, (error, state) => (state ? resolve(state) : reject(error)), WINDOW_MS, max),
@@ -53,7 +52,7 @@ t.test('a Redis that is away is an error, which the plugin lets pass', async (t)
   t.teardown(() => redis.disconnect());
   await new Promise((resolve) => redis.once('ready', resolve));
   await server.kill();
-  const store = new (sharedLimitStore(redis, uniqueName('limit')))();
+  const store = new SharedLimitStore(redis, uniqueName('limit'));
   await t.rejects(
     new Promise((resolve, reject) =>
       store.incr('client', (error) => (error ? reject(error) : resolve(0)), 1000, 3),
