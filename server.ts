@@ -12,8 +12,8 @@ import { type Supervisor, startSupervisor } from './workers/supervisor.js';
 
 // Uploads pass through buffers outside V8's heap, and V8 collects the whole heap when those that it has
 // not looked at yet outgrow it by its usual tenth or so: with a heap as small as ours every ten uploads,
-// at half of the CPU time that uploads take. Let it grow to three times what is live before that.
-setFlagsFromString('--heap-growing-percent=200');
+// at half of the CPU time that uploads take. Let it grow to twice what is live before that.
+setFlagsFromString('--heap-growing-percent=100');
 
 const IDLE_CHECK_MS = 100;
 const MIGRATIONS = new URL('../migrations/', import.meta.url);

@@ -143,10 +143,11 @@ export class JobCache {
     const lifetime = hasEnded(job.row.state) ? this.#endedMs : this.#unfinishedMs;
     this.#entries.delete(id);
     this.#entries.set(id, { job, freshUntil: this.#now() + lifetime });
-    if (this.#entries.size <= this.#maxEntries) return;
     // A Map keeps the order of insertion: the first is the one that was read longest ago.
-    const [oldest] = this.#entries.keys();
-    if (oldest !== undefined) this.#entries.delete(oldest);
+    for (const [oldest, { freshUntil }] of this.#entries) {
+      if (freshUntil > this.#now() && this.#entries.size <= this.#maxEntries) return;
+      this.#entries.delete(oldest);
+    }
   }
 
   /** Listens for the next change from now on, so that none between a read and the wait is missed. */

@@ -18,7 +18,7 @@ export interface Options {
   /** Uploads a round of the resize part. */
   readonly uploads: number;
   readonly clients: number;
-  /** Uploads of the memory part, the first quarter of them warm-up. */
+  /** Uploads of the memory part, warm-up among them. */
   readonly memoryUploads: number;
   /** Seconds that each side of a round of the polling part takes. */
   readonly pollSeconds: number;
@@ -61,7 +61,7 @@ export function parseOptions(args: readonly string[]): Options {
     rounds: count(values.rounds, quick ? 2 : 5),
     uploads: count(values.uploads, quick ? 60 : 300),
     clients: count(values.clients, 8),
-    memoryUploads: quick ? 400 : 2000,
+    memoryUploads: quick ? 400 : 5000,
     quick,
     pollSeconds: quick ? 1 : 3,
     json: values.json,
