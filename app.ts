@@ -21,6 +21,11 @@ import redis from './plugins/redis.js';
 import requestContext from './plugins/request-context.js';
 import settings from './plugins/settings.js';
 import storage from './plugins/storage.js';
+import exportContent from './routes/exports/content.js';
+import createExports from './routes/exports/create.js';
+import readExports from './routes/exports/read.js';
+import removeExports from './routes/exports/remove.js';
+import streamExports from './routes/exports/stream.js';
 import changeImages from './routes/images/change.js';
 import imageContent from './routes/images/content.js';
 import readImages from './routes/images/read.js';
@@ -90,13 +95,13 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     await system.register(problemTypes);
   });
   // A worker answers operators only.
-  if (config.role !== 'worker') await app.register(api, { prefix: '/v1' });
+  if (config.role !== 'worker') await app.register(api, { prefix: '/v1', databaseUrl: deps.databaseUrl });
   await app.ready();
   return app;
 }
 
 /** Every route of `/v1`. Each group pays only for the plugins that it needs. */
-async function api(app: FastifyInstance): Promise<void> {
+async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string }): Promise<void> {
   await app.register(async (polling) => {
     await polling.register(compression, { global: false });
     await polling.register(pollJobs);
@@ -105,6 +110,7 @@ async function api(app: FastifyInstance): Promise<void> {
     await files.register(overload);
     await files.register(imageContent);
     await files.register(renditionContent);
+    await files.register(exportContent);
   });
   await app.register(async (reads) => {
     await reads.register(overload);
@@ -113,6 +119,7 @@ async function api(app: FastifyInstance): Promise<void> {
     await reads.register(readImages);
     await reads.register(readRenditions);
     await reads.register(listJobs);
+    await reads.register(readExports);
     await reads.register(presets);
   });
   await app.register(async (writes) => {
@@ -121,6 +128,13 @@ async function api(app: FastifyInstance): Promise<void> {
     await writes.register(uploadImages);
     await writes.register(changeImages);
     await writes.register(createRenditions);
+    await writes.register(createExports);
+    await writes.register(removeExports);
+  });
+  await app.register(async (exports) => {
+    await exports.register(overload);
+    await exports.register(compression, { pace: 'fast' });
+    await exports.register(streamExports, { databaseUrl });
   });
 }
 

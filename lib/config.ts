@@ -111,6 +111,15 @@ const settings = {
   maxWaitSeconds: integer(60, 0, 600, 'seconds', 'Cap of `Prefer: wait`'),
   jobAttempts: integer(3, 1, 100, 'attempts', 'Tries of a job before it fails for good'),
   jobTimeoutSeconds: integer(60, 1, 3600, 'seconds', 'Longest one attempt of a job may take'),
+  exportTimeoutSeconds: integer(3600, 1, DAY_SECONDS, 'seconds', 'Longest one attempt of an export may take'),
+  maxExportStreams: integer(
+    32,
+    1,
+    1000,
+    'streams a process',
+    'Streamed exports at a time; each holds a connection of PostgreSQL',
+  ),
+  exportTtlHours: integer(72, 1, 87_600, 'hours', 'How long the file of an export is kept'),
   jobLockSeconds: integer(
     10,
     1,

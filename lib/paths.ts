@@ -17,3 +17,13 @@ export function renditionsPath(imageId: string): string {
 export function renditionContentPath(imageId: string, id: string): string {
   return `${renditionsPath(imageId)}/${id}/content`;
 }
+
+/** Where an export is read. */
+export function exportPath(id: string): string {
+  return `/v1/exports/${id}`;
+}
+
+/** Where the file of an export is downloaded. */
+export function exportContentPath(id: string): string {
+  return `${exportPath(id)}/content`;
+}

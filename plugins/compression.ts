@@ -7,13 +7,31 @@ export const COMPRESSION_THRESHOLD_BYTES = 1024;
 
 const COMPRESSIBLE = /^(application\/(json|problem\+json|x-ndjson)|text\/)/;
 
+/** How hard each encoding tries: thoroughly for small answers, fast for streams as quick as the database. */
+const paces = {
+  thorough: {
+    // The library's default quality, 11, is for files that are compressed once and served for years.
+    brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } },
+    zlibOptions: { level: 6 },
+  },
+  // Each block goes out as it comes: the reader sees its rows at once, however slowly they are found.
+  fast: {
+    brotliOptions: {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 1 },
+      flush: constants.BROTLI_OPERATION_FLUSH,
+      chunkSize: 64 * 1024,
+    },
+    zlibOptions: { level: 1, flush: constants.Z_SYNC_FLUSH, chunkSize: 64 * 1024 },
+  },
+};
+
 /**
  * br and gzip for JSON and text of 1 KiB or more, by what the client accepts. Every answer that could
  * have been compressed says so in `Vary`, 304s included, or a cache would hand one client's encoding
  * to another.
  */
-export default fp<{ global?: boolean }>(
-  async (app, { global = true }) => {
+export default fp<{ global?: boolean; pace?: keyof typeof paces }>(
+  async (app, { global = true, pace = 'thorough' }) => {
     // Not global: the scope gets `reply.compress` and nothing that runs with every answer.
     if (global)
       app.addHook('onSend', (_request, reply, payload, done) => {
@@ -28,9 +46,7 @@ export default fp<{ global?: boolean }>(
       threshold: COMPRESSION_THRESHOLD_BYTES,
       encodings: ['br', 'gzip'],
       customTypes: COMPRESSIBLE,
-      // The library's default quality, 11, is for files that are compressed once and served for years.
-      brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } },
-      zlibOptions: { level: 6 },
+      ...paces[pace],
     });
   },
   { name: 'compression' },

@@ -3,6 +3,7 @@ import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
 import { Type } from 'typebox';
+import { ExportSchema } from '../lib/exports/schema.js';
 import { ImageSchema } from '../lib/images/schema.js';
 import { JobSchema } from '../lib/jobs/schema.js';
 import { RenditionOptionsSchema } from '../lib/renditions/options-schema.js';
@@ -30,7 +31,7 @@ const problemAnswer = (description: string) => ({
  */
 export default fp(
   async (app) => {
-    for (const schema of [ProblemSchema, RenditionSchema, ImageSchema, JobSchema, PresetSchema])
+    for (const schema of [ProblemSchema, RenditionSchema, ImageSchema, JobSchema, ExportSchema, PresetSchema])
       app.addSchema(schema);
     app.addSchema({ ...RenditionOptionsSchema, $id: 'RenditionOptions' });
 
@@ -57,6 +58,7 @@ export default fp(
           { name: 'images', description: 'Uploads and what is known of them' },
           { name: 'renditions', description: 'Resized, cropped and re-encoded copies' },
           { name: 'jobs', description: 'The work in the background' },
+          { name: 'exports', description: 'The rows, and the files, as one file' },
           { name: 'presets', description: 'Named rendition options' },
           { name: 'system', description: 'For operators' },
         ],

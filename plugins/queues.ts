@@ -21,7 +21,7 @@ export default fp<{ config: Config; databaseUrl: string }>(
       applicationName: 'halftone-api',
       log: app.log,
     });
-    const queues = { resize: backend.openQueue('resize') };
+    const queues = { resize: backend.openQueue('resize'), export: backend.openQueue('export') };
     app.decorate('queueBackend', backend);
     app.decorate(
       'dispatcher',

@@ -1,12 +1,19 @@
-import { type TObject, type TProperties, Type } from 'typebox';
+import { type TObject, Type } from 'typebox';
+import { type Dataset, filterProperties } from '../lib/lists/list.js';
 
 /** A reference to a schema that the app knows by its `$id`. */
-export const ref = (id: 'Image' | 'Rendition' | 'RenditionOptions' | 'Job' | 'Preset' | 'Problem') => ({
+export const ref = (
+  id: 'Image' | 'Rendition' | 'RenditionOptions' | 'Job' | 'Export' | 'Preset' | 'Problem',
+) => ({
   $ref: `${id}#`,
 });
 
-/** The query of a list route: its place in the list, its fields, and the dataset's own filters. */
-export function listQuery<F extends TProperties>(dataset: string, filters: F) {
+/**
+ * The query of a list route: its place in the list, its fields, and the dataset's own filters.
+ *
+ * @param fixed a filter that the route's path has set already
+ */
+export function listQuery(dataset: Dataset, fixed?: string) {
   const query = Type.Object(
     {
       limit: Type.Integer({ minimum: 1, maximum: 200, default: 20, description: 'Rows a page' }),
@@ -21,12 +28,12 @@ export function listQuery<F extends TProperties>(dataset: string, filters: F) {
         description: 'Order; - is descending',
       }),
       fields: Type.Optional(Fields),
-      ...filters,
     },
     { additionalProperties: false },
   );
-  // JSON:API's spelling; a computed name would cost the others their types.
-  Object.assign(query.properties, { [`fields[${dataset}]`]: Type.Optional(Fields) });
+  const { [fixed ?? '']: _, ...filters } = filterProperties(dataset);
+  // Beside JSON:API's spelling of fields; computed names would cost the others their types.
+  Object.assign(query.properties, filters, { [`fields[${dataset.name}]`]: Type.Optional(Fields) });
   return query;
 }
 
@@ -59,12 +66,6 @@ export function sparse(schema: unknown): unknown {
   );
   return Object.fromEntries(kept.map(([name, inner]) => [name, sparse(inner)]));
 }
-
-/** Filters by time that every list has. */
-export const createdFilters = {
-  createdAfter: Type.Optional(Type.String({ format: 'date-time', description: 'Created after this time' })),
-  createdBefore: Type.Optional(Type.String({ format: 'date-time', description: 'Created before this time' })),
-};
 
 const bytesAnswer = (description: string) => ({
   description,

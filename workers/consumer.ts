@@ -1,10 +1,10 @@
 import type { Database } from '../lib/database/client.js';
 import { Problem, type ProblemJson } from '../lib/errors.js';
-import type { JobRow } from '../lib/jobs/job.js';
+import type { JobRow, JobRowOf, JobType } from '../lib/jobs/job.js';
 import { advanceJob, failJob, holdJob, requeueJob, startJob } from '../lib/jobs/repository.js';
 import type { Logger } from '../lib/logger.js';
 import { type Delivery, GiveUp } from '../lib/queue/queue.js';
-import { Isolation } from './isolation.js';
+import type { Isolation } from './isolation.js';
 import type { Processor } from './processors/processor.js';
 
 /** How a delivery ended, for the metrics. */
@@ -16,9 +16,11 @@ export interface JobOutcome {
 }
 
 /** What a consumer works with. */
-export interface ConsumerDeps {
+export interface ConsumerDeps<Type extends JobType> {
   readonly database: Database;
-  readonly processor: Processor;
+  readonly processor: Processor<Type>;
+  /** Of the whole process: a suspect of one type runs beside no job of another either. */
+  readonly isolation: Isolation;
   readonly workerId: string;
   readonly log: Logger;
   readonly onOutcome: (outcome: JobOutcome) => void;
@@ -32,39 +34,42 @@ const MAX_CRASHES = 2;
  * processor do the work, and writes the outcome. The row is the record of all of it; the queue only
  * brings the job and brings it again.
  */
-export function consume(deps: ConsumerDeps): (delivery: Delivery) => Promise<void> {
-  const isolation = new Isolation();
-  const { database, log, processor } = deps;
+export function consume<Type extends JobType>(
+  deps: ConsumerDeps<Type>,
+): (delivery: Delivery) => Promise<void> {
+  const { database, processor, isolation } = deps;
   return async (delivery) => {
+    // Only once it may run is a job marked as in this worker's hands: one that waits while a suspect runs
+    // alone has no part in that one's crash.
+    const suspect = await isolation.run(false, async () => {
+      const job = await start(delivery);
+      if (job && job.crashes > 0 && job.crashes < MAX_CRASHES) return job;
+      if (job) await attempt(job, delivery);
+      return undefined;
+    });
+    if (!suspect) return;
+    await isolation.run(true, async () => {
+      await database.query('jobs.hold', (sql) => holdJob(sql, suspect.id, deps.workerId));
+      await attempt(suspect, delivery);
+    });
+  };
+
+  /** Marks the job active. Undefined: it has ended, or was removed; a second delivery finds the work done. */
+  async function start(delivery: Delivery): Promise<JobRowOf<Type> | undefined> {
     const job = await database.query('jobs.start', (sql) =>
       startJob(sql, delivery.id, delivery.attempt, deps.workerId),
     );
-    // Ended, or removed: a second delivery finds the work done.
-    if (!job) return;
-    const started = performance.now();
-    const report = (outcome: JobOutcome['outcome'], error?: unknown): void => {
-      const runSeconds = (performance.now() - started) / 1000;
-      const waitSeconds = Math.max(0, ((job.startedAt?.getTime() ?? 0) - job.createdAt.getTime()) / 1000);
-      deps.onOutcome({ type: job.type, outcome, waitSeconds, runSeconds });
-      const line = {
-        job: job.id,
-        request: job.requestId,
-        type: job.type,
-        attempt: delivery.attempt,
-        outcome,
-        ms: Math.round(runSeconds * 1000),
-        ...(error !== undefined && (error instanceof Problem ? { code: error.code } : { err: error })),
-      };
-      log[outcome === 'completed' ? 'info' : 'warn'](line, `job ${outcome}`);
-    };
+    if (job && !isOf(job, processor.type))
+      throw new GiveUp(`a job of type ${job.type} came by the queue of ${processor.type}`);
+    return job;
+  }
+
+  /** Has the processor do the work, and records how that went. */
+  async function attempt(job: JobRowOf<Type>, delivery: Delivery): Promise<void> {
+    const report = reporter(deps, job, delivery);
     try {
       if (job.crashes >= MAX_CRASHES) throw crashed(job);
-      const suspect = job.crashes > 0;
-      await isolation.run(suspect, async () => {
-        // While it waited for the others to end, a crash would have been theirs.
-        if (suspect) await database.query('jobs.hold', (sql) => holdJob(sql, job.id, deps.workerId));
-        await processor.run(job, { progress: (percent) => progress(percent) });
-      });
+      await processor.run(job, { progress: (percent) => progress(delivery, percent) });
       report('completed');
     } catch (error) {
       const final = isFinal(error) || delivery.isLastAttempt;
@@ -75,17 +80,41 @@ export function consume(deps: ConsumerDeps): (delivery: Delivery) => Promise<voi
         .finally(() => report(final ? 'failed' : 'retried', error));
       throw final ? new GiveUp(problem.code) : error;
     }
+  }
 
-    async function progress(percent: number): Promise<void> {
-      const moved = await database.query('jobs.advance', (sql) => advanceJob(sql, delivery.id, percent));
-      if (moved) await delivery.announce(percent);
-    }
+  async function progress(delivery: Delivery, percent: number): Promise<void> {
+    const moved = await database.query('jobs.advance', (sql) => advanceJob(sql, delivery.id, percent));
+    if (moved) await delivery.announce(percent);
+  }
+}
+
+/** Tells the metrics and the log how an attempt that begins now went. */
+function reporter(
+  { log, onOutcome }: Pick<ConsumerDeps<JobType>, 'log' | 'onOutcome'>,
+  job: JobRow,
+  delivery: Delivery,
+): (outcome: JobOutcome['outcome'], error?: unknown) => void {
+  const started = performance.now();
+  return (outcome, error) => {
+    const runSeconds = (performance.now() - started) / 1000;
+    const waitSeconds = Math.max(0, ((job.startedAt?.getTime() ?? 0) - job.createdAt.getTime()) / 1000);
+    onOutcome({ type: job.type, outcome, waitSeconds, runSeconds });
+    const line = {
+      job: job.id,
+      request: job.requestId,
+      type: job.type,
+      attempt: delivery.attempt,
+      outcome,
+      ms: Math.round(runSeconds * 1000),
+      ...(error !== undefined && (error instanceof Problem ? { code: error.code } : { err: error })),
+    };
+    log[outcome === 'completed' ? 'info' : 'warn'](line, `job ${outcome}`);
   };
 }
 
 /** What the queue gave up, because its consumers kept dying with it, ends in the record too. */
 export function giveUp(
-  { database, log }: Pick<ConsumerDeps, 'database' | 'log'>,
+  { database, log }: Pick<ConsumerDeps<JobType>, 'database' | 'log'>,
   id: string,
   reason: string,
 ): void {
@@ -99,8 +128,15 @@ export function giveUp(
     .catch((error) => log.error({ err: error, job: id }, 'could not record a job as given up'));
 }
 
+function isOf<Type extends JobType>(job: JobRow, type: Type): job is JobRowOf<Type> {
+  return job.type === type;
+}
+
 function crashed(job: JobRow): Problem {
-  return new Problem('DECODER_CRASHED', `The decoder died ${job.crashes} times on this image.`);
+  return new Problem(
+    'DECODER_CRASHED',
+    `The worker process died ${job.crashes} times with this job in hand.`,
+  );
 }
 
 /** What another attempt cannot mend: the image's or the request's own fault. */

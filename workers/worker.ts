@@ -1,17 +1,19 @@
 import type { Config } from '../lib/config.js';
 import { openDatabase } from '../lib/database/client.js';
 import { BEAT_MS, beat, endBeat } from '../lib/jobs/heartbeat.js';
-import { type JobType, jobTypes } from '../lib/jobs/job.js';
+import type { JobType } from '../lib/jobs/job.js';
 import type { Logger } from '../lib/logger.js';
 import { openQueueBackend } from '../lib/queue/backend.js';
-import type { JobQueue } from '../lib/queue/queue.js';
+import type { JobConsumer, JobQueue } from '../lib/queue/queue.js';
 import { openFileStore } from '../lib/storage/file-store.js';
 import { storePath } from '../lib/storage/keys.js';
 import { consume, giveUp } from './consumer.js';
+import { startExportThread } from './export-thread.js';
+import { Isolation } from './isolation.js';
 import { createWorkerMetrics, type WorkerMetrics } from './metrics.js';
 import { startResizePool } from './pool.js';
+import { exportProcessor } from './processors/export.js';
 import { maintain } from './processors/maintenance.js';
-import type { Processor } from './processors/processor.js';
 import { resizeProcessor } from './processors/resize.js';
 
 /** A running worker. */
@@ -47,7 +49,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const database = openDatabase({
     url: databaseUrl,
     applicationName: 'halftone-worker',
-    poolSize: Math.min(config.databasePoolSize, threads + JOBS_AHEAD + 2),
+    poolSize: Math.min(config.databasePoolSize, threads + JOBS_AHEAD + 3),
     statementTimeoutMs: config.statementTimeoutMs,
     slowQueryMs: config.slowQueryMs,
     log,
@@ -65,18 +67,25 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     log.fatal({ job }, 'a resize thread does not come back');
     options.abort('a resize thread hangs');
   };
-  const processors = processorsByType([resizeProcessor({ database, store, pool, config, onHang })]);
+  const thread = startExportThread(new URL('./export.js', import.meta.url));
+  const shared = { database, workerId, log, onOutcome: metrics.onOutcome, isolation: new Isolation() };
   const lock = {
     lockMs: config.jobLockSeconds * 1000,
     onGivenUp: (id: string, reason: string) => giveUp({ database, log }, id, reason),
   };
-  const consumers = jobTypes.map((type) =>
-    backend.openConsumer(
-      type,
-      consume({ database, processor: processors[type], workerId, log, onOutcome: metrics.onOutcome }),
+  const consumersByType: Readonly<Record<JobType, JobConsumer>> = {
+    resize: backend.openConsumer(
+      'resize',
+      consume({ ...shared, processor: resizeProcessor({ database, store, pool, config, onHang }) }),
       { ...lock, concurrency: threads + JOBS_AHEAD },
     ),
-  );
+    export: backend.openConsumer(
+      'export',
+      consume({ ...shared, processor: exportProcessor({ database, databaseUrl, store, thread, config }) }),
+      { ...lock, concurrency: 1 },
+    ),
+  };
+  const consumers = Object.values(consumersByType);
   const queues = queuesByType((type) => backend.openQueue(type));
   const maintenanceQueue = backend.openQueue(MAINTENANCE_QUEUE);
   const maintenance = backend.openConsumer(
@@ -112,7 +121,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     close: async () => {
       clearInterval(beating);
       await Promise.all([...consumers, maintenance].map((consumer) => consumer.close()));
-      await pool.close();
+      await Promise.all([pool.close(), thread.close()]);
       await Promise.all([...Object.values(queues), maintenanceQueue].map((queue) => queue.close()));
       await backend.close();
       await database.query('workers.endBeat', (sql) => endBeat(sql, workerId)).catch(() => undefined);
@@ -121,17 +130,6 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   };
 }
 
-/** @throws Error when a job type has no processor, or two: the worker must not start */
-function processorsByType(processors: readonly Processor[]): Readonly<Record<JobType, Processor>> {
-  const find = (type: JobType): Processor => {
-    const [processor, ...more] = processors.filter((each) => each.type === type);
-    if (!processor || more.length > 0)
-      throw new Error(`job type ${type} has ${more.length + (processor ? 1 : 0)} processors`);
-    return processor;
-  };
-  return { resize: find('resize') };
-}
-
 function queuesByType(open: (type: JobType) => JobQueue): Readonly<Record<JobType, JobQueue>> {
-  return { resize: open('resize') };
+  return { resize: open('resize'), export: open('export') };
 }

@@ -1,8 +1,14 @@
+import { Type } from 'typebox';
 import { type Database, type Executor, jsonb } from '../database/client.js';
-import type { Dataset } from '../lists/list.js';
+import { object, pathOf, plainText, rows, value } from '../exports/field.js';
+import { createdFilters } from '../lists/created-filters.js';
+import type { ExportedDataset, ListedDataset } from '../lists/list.js';
+import { imagePath, renditionsPath } from '../paths.js';
+import { renditionValues } from '../renditions/repository.js';
 import type { BlobStore } from '../storage/blob-store.js';
 import { originalKey, renditionPrefix } from '../storage/keys.js';
 import type { ImageMetadata, ImageRow } from './image.js';
+import { acceptedContentTypes } from './media-types.js';
 import { ImageSchema } from './schema.js';
 
 const columns = [
@@ -23,8 +29,10 @@ const columns = [
   'version',
 ] as const satisfies (keyof ImageRow)[];
 
-/** Images as lists see them. `renditions` come from their own table, so they have no column here. */
-export const imageDataset: Dataset<ImageRow> = {
+const atLeast0 = (description: string) => Type.Integer({ minimum: 0, description });
+
+/** Images as lists and exports see them. `renditions` come from their own table, so they have no column here. */
+export const imageDataset: ListedDataset<ImageRow> & ExportedDataset = {
   name: 'images',
   table: 'images',
   schema: ImageSchema,
@@ -44,18 +52,90 @@ export const imageDataset: Dataset<ImageRow> = {
     renditions: [],
     links: [],
   },
+  fields: {
+    id: value('uuid', 'images.id'),
+    filename: value('text', 'images.filename'),
+    contentType: plainText('images.content_type'),
+    bytes: value('bigint', 'images.bytes'),
+    width: value('integer', 'images.width'),
+    height: value('integer', 'images.height'),
+    sha256: plainText('images.sha256'),
+    orientation: value('integer', 'images.orientation'),
+    hasAlpha: value('boolean', 'images.has_alpha'),
+    pages: value('integer', 'images.pages'),
+    metadata: value('json', 'images.metadata'),
+    createdAt: value('timestamp', 'images.created_at'),
+    renditions: rows({
+      from: 'renditions where renditions.image_id = images.id',
+      orderBy: 'renditions.created_at, renditions.id',
+      values: renditionValues,
+    }),
+    links: object({
+      self: pathOf(imagePath, 'images.id'),
+      content: pathOf((id) => `${imagePath(id)}/content`, 'images.id'),
+      renditions: pathOf(renditionsPath, 'images.id'),
+    }),
+  },
+  ownFields: [
+    'id',
+    'filename',
+    'contentType',
+    'bytes',
+    'width',
+    'height',
+    'sha256',
+    'orientation',
+    'hasAlpha',
+    'pages',
+    'metadata',
+    'createdAt',
+  ],
   filters: {
-    contentType: (sql, value) => sql`content_type = ${value}`,
-    filename: (sql, value) => sql`filename = ${value}`,
-    sha256: (sql, value) => sql`sha256 = ${value}`,
-    createdAfter: (sql, value) => sql`created_at > ${value}::timestamptz`,
-    createdBefore: (sql, value) => sql`created_at < ${value}::timestamptz`,
-    minWidth: (sql, value) => sql`width >= ${value}`,
-    maxWidth: (sql, value) => sql`width <= ${value}`,
-    minHeight: (sql, value) => sql`height >= ${value}`,
-    maxHeight: (sql, value) => sql`height <= ${value}`,
-    minBytes: (sql, value) => sql`bytes >= ${value}`,
-    maxBytes: (sql, value) => sql`bytes <= ${value}`,
+    contentType: {
+      column: 'content_type',
+      type: 'text',
+      operator: '=',
+      schema: Type.Enum([...acceptedContentTypes]),
+    },
+    filename: {
+      column: 'filename',
+      type: 'text',
+      operator: '=',
+      schema: Type.String({ description: 'Exactly this name' }),
+    },
+    sha256: {
+      column: 'sha256',
+      type: 'text',
+      operator: '=',
+      schema: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Exactly these bytes' }),
+    },
+    minWidth: {
+      column: 'width',
+      type: 'integer',
+      operator: '>=',
+      schema: atLeast0('Least width, in pixels'),
+    },
+    maxWidth: {
+      column: 'width',
+      type: 'integer',
+      operator: '<=',
+      schema: atLeast0('Largest width, in pixels'),
+    },
+    minHeight: {
+      column: 'height',
+      type: 'integer',
+      operator: '>=',
+      schema: atLeast0('Least height, in pixels'),
+    },
+    maxHeight: {
+      column: 'height',
+      type: 'integer',
+      operator: '<=',
+      schema: atLeast0('Largest height, in pixels'),
+    },
+    minBytes: { column: 'bytes', type: 'bigint', operator: '>=', schema: atLeast0('Least size, in bytes') },
+    maxBytes: { column: 'bytes', type: 'bigint', operator: '<=', schema: atLeast0('Largest size, in bytes') },
+    ...createdFilters,
   },
 };
 

@@ -1,9 +1,9 @@
 import type { ProblemJson } from '../errors.js';
-import { jobPath, renditionsPath } from '../paths.js';
+import { exportPath, jobPath, renditionsPath } from '../paths.js';
 import type { CanonicalOptions } from '../renditions/canonical.js';
 
-/** Every kind of background work. The worker refuses to start unless each has exactly one processor. */
-export const jobTypes = ['resize'] as const;
+/** Every kind of background work; the worker has a consumer and a processor for each. */
+export const jobTypes = ['resize', 'export'] as const;
 export type JobType = (typeof jobTypes)[number];
 
 /** Where a job stands; the last three are its ends. */
@@ -43,11 +43,38 @@ export interface ResizeResult {
   readonly renditions: readonly RenditionSummary[];
 }
 
+/** What an export job is to do: its export's row says what. */
+export interface ExportJobRequest {
+  readonly exportId: string;
+}
+
+/** What a completed export job made. */
+export interface ExportResult {
+  readonly exportId: string;
+  /** Rows, or files of an archive. */
+  readonly rows: number;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** What a completed job made. */
+export type JobResult = ResizeResult | ExportResult;
+
+/** What each type of job is asked for, and makes. */
+export type JobWork =
+  | { readonly type: 'resize'; readonly request: ResizeRequest; readonly result: ResizeResult | null }
+  | { readonly type: 'export'; readonly request: ExportJobRequest; readonly result: ExportResult | null };
+
 /** A job as its row has it. */
-export interface JobRow {
+export type JobRow = JobFacts & JobWork;
+
+/** A job of one type. */
+export type JobRowOf<Type extends JobType> = JobFacts & Extract<JobWork, { type: Type }>;
+
+/** What every job's row has. */
+export interface JobFacts {
   readonly id: string;
   readonly tenantId: string;
-  readonly type: JobType;
   readonly state: JobState;
   /** Per cent. */
   readonly progress: number;
@@ -57,8 +84,6 @@ export interface JobRow {
   /** How often the worker process died by its own fault with this job in hand. */
   readonly crashes: number;
   readonly imageId: string | null;
-  readonly request: ResizeRequest;
-  readonly result: ResizeResult | null;
   readonly error: ProblemJson | null;
   /** The HTTP request that asked for it; stands in the logs of both. */
   readonly requestId: string | null;
@@ -87,7 +112,7 @@ export interface Job {
   /** Milliseconds from the first start to the end; null before it. */
   readonly runMs: number | null;
   readonly error: ProblemJson | null;
-  readonly result: ResizeResult | null;
+  readonly result: JobResult | null;
   readonly links: { readonly self: string; readonly result?: string };
 }
 
@@ -120,9 +145,14 @@ export function presentJob(row: JobRow): Job {
     result: row.result,
     links: {
       self: jobPath(row.id),
-      ...(row.state === 'completed' && row.imageId !== null && { result: renditionsPath(row.imageId) }),
+      ...(row.state === 'completed' && row.result && { result: resultPath(row.result) }),
     },
   };
+}
+
+/** Where what a job made is read. */
+function resultPath(result: JobResult): string {
+  return 'exportId' in result ? exportPath(result.exportId) : renditionsPath(result.imageId);
 }
 
 /** Never negative: the clocks of two machines may differ. */

@@ -1,7 +1,12 @@
+import { Type } from 'typebox';
 import { type Executor, jsonb } from '../database/client.js';
 import type { ProblemJson } from '../errors.js';
-import type { Dataset } from '../lists/list.js';
-import type { JobRow, JobType, Priority, ResizeRequest, ResizeResult } from './job.js';
+import { object, pathOf, plainText, value } from '../exports/field.js';
+import { createdFilters } from '../lists/created-filters.js';
+import type { ExportedDataset, ListedDataset } from '../lists/list.js';
+import { exportPath, jobPath, renditionsPath } from '../paths.js';
+import type { JobFacts, JobResult, JobRow, JobType, JobWork, Priority } from './job.js';
+import { jobStates, jobTypes, priorities } from './job.js';
 import { JobSchema } from './schema.js';
 
 const columns = [
@@ -26,8 +31,13 @@ const columns = [
   'version',
 ] as const satisfies (keyof JobRow)[];
 
-/** Jobs as lists see them. */
-export const jobDataset: Dataset<JobRow> = {
+/** Never negative, as the API shows it: the clocks of two machines may differ. Null until both are known. */
+const millisecondsBetween = (from: string, to: string): string =>
+  `case when ${from} is not null and ${to} is not null
+    then greatest(0, extract(epoch from ${to} - ${from}) * 1000)::bigint end`;
+
+/** Jobs as lists and exports see them. */
+export const jobDataset: ListedDataset<JobRow> & ExportedDataset = {
   name: 'jobs',
   table: 'jobs',
   schema: JobSchema,
@@ -46,30 +56,71 @@ export const jobDataset: Dataset<JobRow> = {
     runMs: ['startedAt', 'finishedAt'],
     error: ['error'],
     result: ['result'],
-    links: ['state', 'imageId'],
+    links: ['state', 'result'],
   },
+  fields: {
+    id: value('uuid', 'jobs.id'),
+    type: plainText('jobs.type'),
+    state: plainText('jobs.state'),
+    progress: value('integer', 'jobs.progress'),
+    attempts: object({
+      made: value('integer', 'jobs.attempts_made'),
+      max: value('integer', 'jobs.attempts_max'),
+    }),
+    priority: plainText('jobs.priority'),
+    imageId: value('uuid', 'jobs.image_id'),
+    createdAt: value('timestamp', 'jobs.created_at'),
+    startedAt: value('timestamp', 'jobs.started_at'),
+    finishedAt: value('timestamp', 'jobs.finished_at'),
+    waitMs: value('bigint', millisecondsBetween('jobs.created_at', 'jobs.started_at')),
+    runMs: value('bigint', millisecondsBetween('jobs.started_at', 'jobs.finished_at')),
+    error: value('json', 'jobs.error'),
+    result: value('json', 'jobs.result'),
+    links: object(
+      {
+        self: pathOf(jobPath, 'jobs.id'),
+        result: plainText(
+          `case when jobs.state <> 'completed' then null
+            when jobs.type = 'export' then ${pathOf(exportPath, "jobs.result ->> 'exportId'").sql}
+            else ${pathOf(renditionsPath, "jobs.result ->> 'imageId'").sql} end`,
+        ),
+      },
+      { omitsNull: true },
+    ),
+  },
+  ownFields: [
+    'id',
+    'type',
+    'state',
+    'progress',
+    'attempts',
+    'priority',
+    'imageId',
+    'createdAt',
+    'startedAt',
+    'finishedAt',
+    'waitMs',
+    'runMs',
+    'error',
+    'result',
+  ],
   filters: {
-    state: (sql, value) => sql`state = ${value}`,
-    type: (sql, value) => sql`type = ${value}`,
-    priority: (sql, value) => sql`priority = ${value}`,
-    imageId: (sql, value) => sql`image_id = ${value}`,
-    createdAfter: (sql, value) => sql`created_at > ${value}::timestamptz`,
-    createdBefore: (sql, value) => sql`created_at < ${value}::timestamptz`,
+    state: { column: 'state', type: 'text', operator: '=', schema: Type.Enum([...jobStates]) },
+    type: { column: 'type', type: 'text', operator: '=', schema: Type.Enum([...jobTypes]) },
+    priority: { column: 'priority', type: 'text', operator: '=', schema: Type.Enum([...priorities]) },
+    imageId: { column: 'image_id', type: 'uuid', operator: '=', schema: Type.String({ format: 'uuid' }) },
+    ...createdFilters,
   },
 };
 
 /** What a new job starts from. */
-export interface NewJob {
-  readonly id: string;
-  readonly tenantId: string;
-  readonly type: JobType;
-  readonly priority: Priority;
-  readonly attemptsMax: number;
-  readonly imageId: string;
-  readonly request: ResizeRequest;
-  readonly requestId: string;
-  readonly traceparent: string | null;
-}
+export type NewJob = Pick<
+  JobFacts,
+  'id' | 'tenantId' | 'priority' | 'attemptsMax' | 'imageId' | 'requestId' | 'traceparent'
+> &
+  DistributivePick<JobWork, 'type' | 'request'>;
+
+type DistributivePick<Union, Keys extends keyof Union> = Union extends unknown ? Pick<Union, Keys> : never;
 
 /** Records a job as queued, and as handed to the queue: {@link markNotEnqueued} says when it was not. */
 export async function insertJob(sql: Executor, job: NewJob): Promise<JobRow> {
@@ -128,7 +179,7 @@ export async function advanceJob(sql: Executor, id: string, progress: number): P
 }
 
 /** Ends an active job well. False: it had already ended, or was given back meanwhile. */
-export async function completeJob(sql: Executor, id: string, result: ResizeResult): Promise<boolean> {
+export async function completeJob(sql: Executor, id: string, result: JobResult): Promise<boolean> {
   const { count } = await sql`
     update jobs set state = 'completed', progress = 100, result = ${jsonb(sql, result)}, error = null,
       finished_at = now(), updated_at = now(), version = version + 1

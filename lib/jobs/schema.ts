@@ -2,19 +2,26 @@ import { Type } from 'typebox';
 import { Bytes, Id, Nullable, Pixels, ProblemSchema, Time } from '../schemas.js';
 import { jobStates, jobTypes, priorities } from './job.js';
 
-const ResizeResultSchema = Type.Object({
-  imageId: Id('The image'),
-  renditions: Type.Array(
-    Type.Object({
-      id: Id('The rendition'),
-      name: Nullable(Type.String()),
-      contentType: Type.String(),
-      width: Pixels('Width'),
-      height: Pixels('Height'),
-      bytes: Bytes,
-      url: Type.String({ description: 'Path of its bytes' }),
-    }),
+/** What a job made; which members there are depends on its type. */
+const JobResultSchema = Type.Object({
+  imageId: Type.Optional(Id('resize: the image')),
+  renditions: Type.Optional(
+    Type.Array(
+      Type.Object({
+        id: Id('The rendition'),
+        name: Nullable(Type.String()),
+        contentType: Type.String(),
+        width: Pixels('Width'),
+        height: Pixels('Height'),
+        bytes: Bytes,
+        url: Type.String({ description: 'Path of its bytes' }),
+      }),
+    ),
   ),
+  exportId: Type.Optional(Id('export: the export')),
+  rows: Type.Optional(Type.Integer({ minimum: 0, description: 'export: rows, or files of an archive' })),
+  bytes: Type.Optional(Bytes),
+  sha256: Type.Optional(Type.String({ description: 'export: SHA-256 of its file' })),
 });
 
 /** A job as the API shows it. */
@@ -38,7 +45,7 @@ export const JobSchema = Type.Object(
     error: Nullable(
       Type.Omit(ProblemSchema, ['instance'], { description: 'Why it failed, or why it is tried again' }),
     ),
-    result: Nullable(ResizeResultSchema),
+    result: Nullable(JobResultSchema),
     links: Type.Object({ self: Type.String(), result: Type.Optional(Type.String()) }),
   },
   { $id: 'Job', description: 'A piece of background work' },

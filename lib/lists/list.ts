@@ -1,6 +1,8 @@
-import type { TObject } from 'typebox';
+import { type TObject, type TSchema, Type } from 'typebox';
 import type { Database, Executor, Fragment } from '../database/client.js';
 import { invalidField } from '../errors.js';
+import type { ColumnType } from '../exports/column.js';
+import type { ExportField } from '../exports/field.js';
 import { type Cursor, decodeCursor, encodeCursor } from './cursor.js';
 import { type FieldTree, parseFields } from './fields.js';
 
@@ -10,20 +12,53 @@ interface Listed {
   readonly createdAt: Date;
 }
 
-/**
- * One resource as lists (and exports) see it: its table, what its fields are read from, and its
- * filters. The single definition behind list routes, their documentation and their queries.
- */
-export interface Dataset<Row extends Listed> {
+/** A filter: rows whose column compares so with the value that the query gives. */
+export interface Filter {
+  /** As SQL names it. */
+  readonly column: string;
+  readonly type: ColumnType;
+  readonly operator: keyof typeof operators;
+  /** What the query may give, and what the documentation says of it. */
+  readonly schema: TSchema;
+}
+
+/** One resource as lists and exports see it: the single definition behind both, and their documentation. */
+export interface Dataset {
   /** The name in `fields[name]=` and in metrics. */
   readonly name: string;
   readonly table: string;
   /** The resource as the API shows it. */
   readonly schema: TObject;
+  /** By query name. */
+  readonly filters: Readonly<Record<string, Filter>>;
+}
+
+/** A resource that can be listed. */
+export interface ListedDataset<Row extends Listed> extends Dataset {
   /** Top-level field → the columns (camelCase) it is made from. */
   readonly columns: Readonly<Record<string, readonly (keyof Row & string)[]>>;
-  /** Query name → the condition it stands for. */
-  readonly filters: Readonly<Record<string, (sql: Executor, value: FilterValue) => Fragment>>;
+}
+
+/** A resource that can be exported. */
+export interface ExportedDataset extends Dataset {
+  /** Every field of the schema, as SQL. */
+  readonly fields: Readonly<Record<string, ExportField>>;
+  /** What an export holds when it is not told: the resource's own fields, without related rows and links. */
+  readonly ownFields: readonly string[];
+}
+
+const operators = {
+  '=': (sql: Executor) => sql`=`,
+  '<': (sql: Executor) => sql`<`,
+  '>': (sql: Executor) => sql`>`,
+  '<=': (sql: Executor) => sql`<=`,
+  '>=': (sql: Executor) => sql`>=`,
+};
+
+/** The filters of a dataset as a schema's optional properties. */
+export function filterProperties(dataset: Dataset) {
+  const entries = Object.entries(dataset.filters);
+  return Object.fromEntries(entries.map(([name, { schema }]) => [name, Type.Optional(schema)]));
 }
 
 /** What a filter can be given, after the route's schema has checked it. */
@@ -62,7 +97,7 @@ export interface Listing<Row> {
  */
 export async function listRows<Row extends Listed>(
   database: Database,
-  dataset: Dataset<Row>,
+  dataset: ListedDataset<Row>,
   tenantId: string,
   query: ListQuery,
   scope: (sql: Executor) => Fragment[] = () => [],
@@ -70,14 +105,15 @@ export async function listRows<Row extends Listed>(
   const named = [query.after !== undefined, query.before !== undefined, query.page !== undefined];
   if (named.filter(Boolean).length > 1)
     throw invalidField('query', 'has more than one of after, before and page; it takes one');
-  const fields = requestedFields(query, dataset);
+  const asked = fieldsIn(query, dataset);
+  const fields = asked && parseFields(asked.text, dataset.schema, asked.path);
   const columns = columnsOf(dataset, fields);
   const where = (sql: Executor): Fragment[] => [
     sql`tenant_id = ${tenantId}`,
     ...scope(sql),
-    ...Object.entries(dataset.filters).flatMap(([name, condition]) => {
+    ...Object.entries(dataset.filters).flatMap(([name, { column, operator }]) => {
       const value = query[name];
-      return isFilterValue(value) ? [condition(sql, value)] : [];
+      return isFilterValue(value) ? [sql`${sql(column)} ${operators[operator](sql)} ${value}`] : [];
     }),
   ];
   const count = () =>
@@ -137,15 +173,22 @@ function cursorAt(row: Listed | undefined, given: string | undefined): string | 
   return row ? encodeCursor(row) : (given ?? null);
 }
 
-/** `fields=` or JSON:API's `fields[name]=`. */
-function requestedFields<Row extends Listed>(query: ListQuery, dataset: Dataset<Row>): FieldTree | undefined {
+/**
+ * `fields=` or JSON:API's `fields[name]=`.
+ *
+ * @returns which of the two a query has, and its text; undefined where it has neither
+ */
+export function fieldsIn(
+  query: { readonly fields?: unknown; readonly [name: string]: unknown },
+  dataset: Dataset,
+): { path: string; text: string } | undefined {
   const sparse = `fields[${dataset.name}]`;
   const [path, text] = query.fields === undefined ? [sparse, query[sparse]] : ['fields', query.fields];
-  return typeof text === 'string' ? parseFields(text, dataset.schema, path) : undefined;
+  return typeof text === 'string' ? { path, text } : undefined;
 }
 
 /** The columns behind the asked fields; the key of the order always, because cursors are made of it. */
-function columnsOf<Row extends Listed>(dataset: Dataset<Row>, fields: FieldTree | undefined): string[] {
+function columnsOf<Row extends Listed>(dataset: ListedDataset<Row>, fields: FieldTree | undefined): string[] {
   const names = Object.keys(dataset.columns).filter(
     (name) => fields === undefined || Object.hasOwn(fields, name),
   );
@@ -156,6 +199,7 @@ function all(sql: Executor, conditions: Fragment[]): Fragment[] {
   return conditions.map((condition, index) => (index === 0 ? condition : sql`and ${condition}`));
 }
 
-function isFilterValue(value: unknown): value is FilterValue {
+/** Whether a value of a query can be compared with a column. */
+export function isFilterValue(value: unknown): value is FilterValue {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }

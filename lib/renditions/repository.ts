@@ -1,5 +1,8 @@
+import { Type } from 'typebox';
 import { type Executor, jsonb } from '../database/client.js';
-import type { Dataset } from '../lists/list.js';
+import { pathOf, plainText, value } from '../exports/field.js';
+import type { ExportedDataset, ListedDataset } from '../lists/list.js';
+import { renditionContentPath } from '../paths.js';
 import type { RenditionRow } from './rendition.js';
 import { RenditionSchema } from './schema.js';
 
@@ -19,8 +22,23 @@ const columns = [
   'createdAt',
 ] as const satisfies (keyof RenditionRow)[];
 
-/** Renditions as lists see them. */
-export const renditionDataset: Dataset<RenditionRow> = {
+/** A rendition's fields as exports read them, of their own and within their image. */
+export const renditionValues = {
+  id: value('uuid', 'renditions.id'),
+  imageId: value('uuid', 'renditions.image_id'),
+  name: value('text', 'renditions.name'),
+  options: value('json', 'renditions.options'),
+  contentType: plainText('renditions.content_type'),
+  width: value('integer', 'renditions.width'),
+  height: value('integer', 'renditions.height'),
+  bytes: value('bigint', 'renditions.bytes'),
+  sha256: plainText('renditions.sha256'),
+  createdAt: value('timestamp', 'renditions.created_at'),
+  url: pathOf(renditionContentPath, 'renditions.image_id', 'renditions.id'),
+};
+
+/** Renditions as lists and exports see them. */
+export const renditionDataset: ListedDataset<RenditionRow> & ExportedDataset = {
   name: 'renditions',
   table: 'renditions',
   schema: RenditionSchema,
@@ -37,9 +55,22 @@ export const renditionDataset: Dataset<RenditionRow> = {
     createdAt: ['createdAt'],
     url: ['imageId'],
   },
+  fields: renditionValues,
+  ownFields: Object.keys(renditionValues),
   filters: {
-    name: (sql, value) => sql`name = ${value}`,
-    contentType: (sql, value) => sql`content_type = ${value}`,
+    name: {
+      column: 'name',
+      type: 'text',
+      operator: '=',
+      schema: Type.String({ description: 'Exactly this name' }),
+    },
+    contentType: {
+      column: 'content_type',
+      type: 'text',
+      operator: '=',
+      schema: Type.String({ description: 'Exactly this media type' }),
+    },
+    imageId: { column: 'image_id', type: 'uuid', operator: '=', schema: Type.String({ format: 'uuid' }) },
   },
 };
 

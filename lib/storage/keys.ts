@@ -40,6 +40,18 @@ export function renditionPrefix(sha256: string): string {
   return `renditions/${sha256}/`;
 }
 
+/**
+ * The key of an export's file: `exports/<id>.<extension>`.
+ *
+ * @param extension without its first dot, such as `csv.gz`
+ * @throws TypeError when a part has another shape
+ */
+export function exportKey(id: string, extension: string): string {
+  const key = `exports/${id}.${extension}`;
+  assertKey(key);
+  return key;
+}
+
 /** Whether a text is a key that stays inside the store. */
 export function isKey(text: string): boolean {
   return KEY.test(text);

@@ -2,20 +2,15 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { ImageRow } from '../../lib/images/image.js';
 import { imageEtag, presentImage } from '../../lib/images/image.js';
-import { acceptedContentTypes } from '../../lib/images/media-types.js';
 import { imageDataset } from '../../lib/images/repository.js';
 import { ImageSchema } from '../../lib/images/schema.js';
 import { parseFields, pickFields } from '../../lib/lists/fields.js';
 import { listRows } from '../../lib/lists/list.js';
 import { presentRendition, type RenditionRow } from '../../lib/renditions/rendition.js';
 import { findRenditions } from '../../lib/renditions/repository.js';
-import { createdFilters, listAnswer, listQuery, sparse } from '../schemas.js';
+import { listAnswer, listQuery, sparse } from '../schemas.js';
 import { sendList } from '../send-list.js';
 import { requireImage } from './find.js';
-
-const pixels = (what: string) =>
-  Type.Optional(Type.Integer({ minimum: 0, description: `${what}, in pixels` }));
-const bytes = (what: string) => Type.Optional(Type.Integer({ minimum: 0, description: `${what}, in bytes` }));
 
 /** Reading images: the list, and one with its renditions. */
 const read: FastifyPluginAsyncTypebox = async (app) => {
@@ -26,20 +21,7 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['images'],
         summary: 'List images',
-        querystring: listQuery('images', {
-          contentType: Type.Optional(Type.Enum([...acceptedContentTypes])),
-          filename: Type.Optional(Type.String({ description: 'Exactly this name' })),
-          sha256: Type.Optional(
-            Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Exactly these bytes' }),
-          ),
-          minWidth: pixels('Least width'),
-          maxWidth: pixels('Largest width'),
-          minHeight: pixels('Least height'),
-          maxHeight: pixels('Largest height'),
-          minBytes: bytes('Least size'),
-          maxBytes: bytes('Largest size'),
-          ...createdFilters,
-        }),
+        querystring: listQuery(imageDataset),
         response: { 200: listAnswer(ImageSchema) },
       },
     },

@@ -1,10 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from 'typebox';
-import { jobStates, jobTypes, presentJob, priorities } from '../../lib/jobs/job.js';
+import { presentJob } from '../../lib/jobs/job.js';
 import { jobDataset } from '../../lib/jobs/repository.js';
 import { JobSchema } from '../../lib/jobs/schema.js';
 import { listRows } from '../../lib/lists/list.js';
-import { createdFilters, listAnswer, listQuery } from '../schemas.js';
+import { listAnswer, listQuery } from '../schemas.js';
 import { sendList } from '../send-list.js';
 
 /** `GET /v1/jobs`. */
@@ -16,13 +15,7 @@ const list: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['jobs'],
         summary: 'List jobs',
-        querystring: listQuery('jobs', {
-          state: Type.Optional(Type.Enum([...jobStates])),
-          type: Type.Optional(Type.Enum([...jobTypes])),
-          priority: Type.Optional(Type.Enum([...priorities])),
-          imageId: Type.Optional(Type.String({ format: 'uuid' })),
-          ...createdFilters,
-        }),
+        querystring: listQuery(jobDataset),
         response: { 200: listAnswer(JobSchema) },
       },
     },

@@ -19,10 +19,7 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['renditions'],
         summary: 'List the renditions of an image',
         params: Type.Object({ id: Type.String() }),
-        querystring: listQuery('renditions', {
-          name: Type.Optional(Type.String({ description: 'Exactly this name' })),
-          contentType: Type.Optional(Type.String({ description: 'Exactly this media type' })),
-        }),
+        querystring: listQuery(renditionDataset, 'imageId'),
         response: { 200: listAnswer(RenditionSchema) },
       },
     },

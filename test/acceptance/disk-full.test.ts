@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import type { Export } from '../../lib/exports/export.js';
 import type { Image } from '../../lib/images/image.js';
 import type { Job } from '../../lib/jobs/job.js';
-import { ended, formOf, type ListBody, type ProblemBody, upload } from '../helpers/client.js';
+import { ended, formOf, type ListBody, madeBy, type ProblemBody, upload } from '../helpers/client.js';
 import { openApi } from '../helpers/contract.js';
+import { jobWhen } from '../helpers/faults.js';
 import { noise, picture } from '../helpers/pictures.js';
 import { filesLeft, startService } from '../helpers/service.js';
 import { smallDisk } from '../helpers/small-disk.js';
@@ -52,8 +54,8 @@ await t.test('a full disk takes nothing, still gives, and is seen', async (t) =>
 });
 
 await t.test('a job that meets it is tried again, and ends well once there is room', async (t) => {
-  const asked = { method: 'POST', json: { presets: ['thumbnail'] } };
-  const { body } = await api<{ job: Job }>(kept.links.renditions, asked);
+  const renditions = { method: 'POST', json: { presets: ['thumbnail'] } };
+  const { body } = await api<{ job: Job }>(kept.links.renditions, renditions);
   let answer = await api<Job>(body.job.links.self);
   while (answer.body.error === null && answer.body.state !== 'completed') {
     const headers = { prefer: 'wait=30', 'if-none-match': answer.headers.get('etag') ?? '' };
@@ -61,12 +63,19 @@ await t.test('a job that meets it is tried again, and ends well once there is ro
     if (changed.status === 200) answer = changed;
   }
   t.match(answer.body.error, { code: 'STORAGE_FULL', status: 507 });
+  const wanted = { method: 'POST', json: { dataset: 'images', format: 'csv' } };
+  const asked = (await api<{ export: Export; job: Job }>('/v1/exports', wanted)).body;
+  const met = await jobWhen(service.url, asked.job, ({ error }) => error !== null);
+  t.match(met.error, { code: 'STORAGE_FULL', status: 507 }, 'an export meets it too');
+  t.equal((await api(asked.export.url)).status, 409, 'and has no file');
 
   await disk.free(service, [service.pid, worker]);
   const job = await ended(api, body.job);
   t.match(job, { state: 'completed', error: null });
   t.ok(job.attempts.made > 1, `${job.attempts.made} attempts`);
-  t.equal((await api(job.result?.renditions[0]?.url ?? '')).status, 200);
+  t.match(await ended(api, asked.job), { state: 'completed', error: null });
+  t.equal((await api(asked.export.url)).status, 200);
+  t.equal((await api(madeBy(job)[0]?.url ?? '')).status, 200);
 });
 
 await t.test('nothing has to be restarted', async (t) => {

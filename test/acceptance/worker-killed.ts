@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Test } from 'tap';
+import { madeBy } from '../helpers/client.js';
 import {
   gone,
   hasty,
@@ -35,7 +36,7 @@ export async function workerKilled(t: Test, options: ServiceOptions): Promise<vo
 
     const { renditions: made = [] } = await readImage(service.url, image);
     t.same(made.map(({ name }) => name).sort(), ['quick', 'slow']);
-    t.same(new Set(ended.result?.renditions.map(({ id }) => id)), new Set(made.map(({ id }) => id)));
+    t.same(new Set(madeBy(ended).map(({ id }) => id)), new Set(made.map(({ id }) => id)));
     for (const { url, sha256, bytes } of made) {
       const content = Buffer.from(await (await fetch(`${service.url}${url}`)).arrayBuffer());
       t.equal(content.length, bytes);

@@ -1,5 +1,5 @@
 import type { Image } from '../../lib/images/image.js';
-import type { Job } from '../../lib/jobs/job.js';
+import type { Job, RenditionSummary } from '../../lib/jobs/job.js';
 import type { Rendition } from '../../lib/renditions/rendition.js';
 import type { Answer, Api } from './contract.js';
 
@@ -84,4 +84,9 @@ export async function uploadAndWait(
   if (job.state !== 'completed') throw new Error(`the job ${job.state}: ${job.error?.detail}`);
   const { body: image } = await api<Image>(`/v1/images/${body.image.id}`);
   return { image, job, renditions: image.renditions ?? [] };
+}
+
+/** The renditions that a resize job made; none before it has ended. */
+export function madeBy({ result }: Pick<Job, 'result'>): readonly RenditionSummary[] {
+  return result && 'renditions' in result ? result.renditions : [];
 }

@@ -49,7 +49,13 @@ export async function openJobWorld(t: Test, queue = silentQueue()): Promise<JobW
   const config = testConfig({ RESIZE_THREADS: '1', MAINTENANCE_SECONDS: '1', JOB_LOCK_SECONDS: '1' });
   const { log } = recordingLogger();
   const ping = async (): Promise<void> => {};
-  const dispatcher = new Dispatcher({ database, queues: { resize: queue }, ping, maxQueuedJobs: 100, log });
+  const dispatcher = new Dispatcher({
+    database,
+    queues: { resize: queue, export: silentQueue() },
+    ping,
+    maxQueuedJobs: 100,
+    log,
+  });
   return {
     url,
     database,

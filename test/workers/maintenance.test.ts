@@ -13,7 +13,13 @@ const broken = { ...silentQueue(), add: () => Promise.reject(new Error('away')) 
 /** Runs the maintenance once over a queue that holds what was `taken`. */
 async function maintainOnce({ database, store, config }: JobWorld, taken: QueuedJob[]): Promise<unknown> {
   const { log, lines } = recordingLogger();
-  await maintain({ database, store, config, log, queues: { resize: silentQueue(taken) } });
+  await maintain({
+    database,
+    store,
+    config,
+    log,
+    queues: { resize: silentQueue(taken), export: silentQueue() },
+  });
   return lines.items[0]?.fields;
 }
 
@@ -119,7 +125,13 @@ t.test('new work is refused while the queue is away or full', async (t) => {
   const world = await openJobWorld(t);
   const dispatcher = (ping: () => Promise<void>, maxQueuedJobs: number): Dispatcher => {
     const { log } = recordingLogger();
-    return new Dispatcher({ database: world.database, queues: { resize: broken }, ping, maxQueuedJobs, log });
+    return new Dispatcher({
+      database: world.database,
+      queues: { resize: broken, export: broken },
+      ping,
+      maxQueuedJobs,
+      log,
+    });
   };
   const up = async (): Promise<void> => {};
   const away = (): Promise<void> => Promise.reject(new Error('away'));

@@ -4,8 +4,10 @@ import { findImage } from '../../lib/images/repository.js';
 import { findRenditions } from '../../lib/renditions/repository.js';
 import { renditionKey, renditionPrefix } from '../../lib/storage/keys.js';
 import { consume } from '../../workers/consumer.js';
+import { Isolation } from '../../workers/isolation.js';
 import { startResizePool } from '../../workers/pool.js';
 import { resizeProcessor } from '../../workers/processors/resize.js';
+import { madeBy } from '../helpers/client.js';
 import { latch, recordingLogger } from '../helpers/events.js';
 import { openJobWorld } from '../helpers/jobs.js';
 
@@ -18,7 +20,14 @@ t.teardown(() => pool.close());
 function deliver(id: string, run = resizeProcessor({ database, store, pool, config, onHang: () => {} }).run) {
   const processor = { type: 'resize', run } as const;
   const { log } = recordingLogger();
-  const take = consume({ database, processor, workerId: newId(), log, onOutcome: () => {} });
+  const take = consume({
+    isolation: new Isolation(),
+    database,
+    processor,
+    workerId: newId(),
+    log,
+    onOutcome: () => {},
+  });
   return take({ id, attempt: 1, isLastAttempt: true, announce: async () => {} });
 }
 
@@ -49,7 +58,7 @@ t.test('two deliveries of a job at the same moment do its work once', async (t) 
       findRenditions(sql, [job.imageId ?? '']),
     );
     t.equal(rows.length, 2, `round ${round}`);
-    t.same(new Set(ended.result?.renditions.map(({ id }) => id)), new Set(rows.map(({ id }) => id)));
+    t.same(new Set(madeBy(ended).map(({ id }) => id)), new Set(rows.map(({ id }) => id)));
     const made = (await files('renditions/')).filter((key) => !before.has(key));
     t.equal(made.length, 2, 'a file for each row');
     // Two starts, one step between the two renditions, one end.

@@ -1,5 +1,7 @@
 import type { Config } from '../../lib/config.js';
 import type { Database } from '../../lib/database/client.js';
+import { exportExtension } from '../../lib/exports/format.js';
+import { expiredExports, markRemoved } from '../../lib/exports/repository.js';
 import { removeBlob, unreferencedBlobs } from '../../lib/images/repository.js';
 import { toQueue } from '../../lib/jobs/dispatcher.js';
 import type { JobType } from '../../lib/jobs/job.js';
@@ -7,6 +9,7 @@ import { markEnqueued, unverifiedJobs } from '../../lib/jobs/repository.js';
 import type { Logger } from '../../lib/logger.js';
 import type { JobQueue } from '../../lib/queue/queue.js';
 import type { BlobStore } from '../../lib/storage/blob-store.js';
+import { exportKey } from '../../lib/storage/keys.js';
 
 /** What maintenance looks after. */
 export interface MaintenanceDeps {
@@ -24,18 +27,31 @@ const BATCH = 500;
 
 /**
  * The repeating clean-up. Each part is safe to run at any time and twice: it hands over jobs that the
- * queue does not hold, removes the files that deletions left behind, and sweeps temporary files.
+ * queue does not hold, removes the files that deletions left behind and those of exports that have expired,
+ * and sweeps temporary files.
  */
 export async function maintain(deps: MaintenanceDeps): Promise<void> {
   const { database, store, config, log } = deps;
   const handedOver = await handOver(deps);
   const blobs = await database.query('blobs.unreferenced', (sql) => unreferencedBlobs(sql, BATCH));
   for (const sha256 of blobs) await removeBlob(database, store, sha256);
-  // Whatever still writes a temporary file is stopped by its own time-out long before that.
+  // Whatever still writes a temporary file is stopped by its own time-out long before that, but for an
+  // export, which keeps its files fresh.
   const abandonedMs = 2000 * Math.max(config.uploadTimeoutSeconds, config.jobTimeoutSeconds);
+  const expired = await removeExpired(deps);
   const swept = await store.sweepTemporary(abandonedMs, Date.now());
-  const done = { handedOver, removedBlobs: blobs.length, sweptFiles: swept };
-  log[handedOver + blobs.length + swept > 0 ? 'info' : 'debug'](done, 'maintenance');
+  const done = { handedOver, removedBlobs: blobs.length, removedExports: expired, sweptFiles: swept };
+  log[handedOver + blobs.length + expired + swept > 0 ? 'info' : 'debug'](done, 'maintenance');
+}
+
+/** Removes the files of exports that have expired; returns how many. Their rows stay, to answer 410. */
+async function removeExpired({ database, store }: MaintenanceDeps): Promise<number> {
+  const expired = await database.query('exports.expired', (sql) => expiredExports(sql, BATCH));
+  for (const row of expired) {
+    await store.remove(exportKey(row.id, exportExtension(row)));
+    await database.query('exports.markRemoved', (sql) => markRemoved(sql, row.id));
+  }
+  return expired.length;
 }
 
 /** Gives the queue every unfinished job that it should hold and does not; returns how many. */

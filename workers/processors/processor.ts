@@ -1,4 +1,4 @@
-import type { JobRow, JobType } from '../../lib/jobs/job.js';
+import type { JobRowOf, JobType } from '../../lib/jobs/job.js';
 
 /** What a processor may do beside its work. */
 export interface JobContext {
@@ -12,7 +12,7 @@ export interface JobContext {
  *
  * A Problem of status 4xx that it throws fails the job for good; everything else is tried again.
  */
-export interface Processor {
-  readonly type: JobType;
-  run(job: JobRow, context: JobContext): Promise<void>;
+export interface Processor<Type extends JobType> {
+  readonly type: Type;
+  run(job: JobRowOf<Type>, context: JobContext): Promise<void>;
 }

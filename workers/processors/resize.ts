@@ -5,7 +5,7 @@ import type { Database } from '../../lib/database/client.js';
 import { Problem } from '../../lib/errors.js';
 import type { ImageRow } from '../../lib/images/image.js';
 import { findImage, holdImage } from '../../lib/images/repository.js';
-import type { JobRow, RenditionRequest } from '../../lib/jobs/job.js';
+import type { JobRowOf, RenditionRequest } from '../../lib/jobs/job.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import { optionsHash } from '../../lib/renditions/canonical.js';
 import { contentTypeOf, extensionOf } from '../../lib/renditions/formats.js';
@@ -28,6 +28,8 @@ export interface ResizeDeps {
   readonly onHang: (jobId: string) => void;
 }
 
+type ResizeJob = JobRowOf<'resize'>;
+
 /** A rendition to make, and the temporary file that it is made in. */
 interface Making {
   readonly request: RenditionRequest;
@@ -38,7 +40,7 @@ interface Making {
 const HANG_GRACE_SECONDS = 5;
 
 /** Makes the renditions of a resize job that do not stand yet, and ends the job. */
-export function resizeProcessor(deps: ResizeDeps): Processor {
+export function resizeProcessor(deps: ResizeDeps): Processor<'resize'> {
   return {
     type: 'resize',
     run: async (job, context) => {
@@ -67,7 +69,7 @@ export function resizeProcessor(deps: ResizeDeps): Processor {
 /** Has a thread write the missing renditions to their temporary files. */
 async function render(
   { pool, store, config, onHang }: ResizeDeps,
-  job: JobRow,
+  job: ResizeJob,
   image: ImageRow,
   making: readonly Making[],
   context: JobContext,
@@ -104,7 +106,7 @@ async function render(
 /** Puts what was made into the store and ends the job, all or nothing. */
 async function finish(
   { database, store }: ResizeDeps,
-  job: JobRow,
+  job: ResizeJob,
   image: ImageRow,
   making: readonly Making[],
   made: readonly NewRendition[],

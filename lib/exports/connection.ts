@@ -1,0 +1,73 @@
+import pg from 'pg';
+
+/** What an export's connection is called in `pg_stat_activity`. */
+export const EXPORT_APPLICATION = 'halftone-export';
+
+const CONNECT_MS = 2_000;
+
+/**
+ * What an export's session is like. Nothing limits how long its statement runs; times come as UTC;
+ * compiling a statement (JIT) takes longer than its first rows may; and the planner is told that rows
+ * by an index are cheap: they lie about in the order of their time, and come at once, whereas a sort
+ * has its first row at its end.
+ */
+const SESSION = '-c statement_timeout=0 -c TimeZone=UTC -c jit=off -c random_page_cost=1.1';
+
+/** How often PostgreSQL looks whether its client is still there while it has nothing to send. */
+const CLIENT_CHECK = "select set_config('client_connection_check_interval', '1s', false)";
+
+/** A connection of one export: nobody else uses it, and it goes when the export does. */
+export interface ExportConnection {
+  readonly client: pg.Client;
+  /** The process id of its backend. */
+  readonly pid: number;
+}
+
+/**
+ * Connects for one COPY.
+ *
+ * By `pg`, which hands over its socket, and not by postgres.js: there an error that comes in the same
+ * packet as the start of a copy is thrown where nobody can catch it, a row is an event and not a few
+ * bytes, and a copy that is left leaves its backend blocked in a write to a socket that nobody reads.
+ */
+export async function connectExport(databaseUrl: string, signal: AbortSignal): Promise<ExportConnection> {
+  const client = new pg.Client({
+    connectionString: libpqUrl(databaseUrl),
+    application_name: EXPORT_APPLICATION,
+    connectionTimeoutMillis: CONNECT_MS,
+    keepAlive: true,
+    options: SESSION,
+  });
+  // Whoever waits for an answer is told; a connection that fails between two statements fails the next.
+  client.on('error', () => {});
+  const leave = (): void => void destroyConnection(client);
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const [backend] = rows;
+    if (!backend) throw new Error('PostgreSQL does not say which backend this is');
+    // Where the system cannot tell PostgreSQL that a client has gone, only its next write does.
+    await client.query(CLIENT_CHECK).catch(() => undefined);
+    return { client, pid: backend.pid };
+  } catch (error) {
+    leave();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+/** Ends a connection now, in the middle of whatever it does: a reset reaches even a backend that writes. */
+export async function destroyConnection(client: pg.Client): Promise<void> {
+  client.connection.stream.destroy();
+  await client.end();
+}
+
+/** `sslmode` in a URL means to `pg` what it means to libpq, and to the pool, only when it is told. */
+function libpqUrl(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  if (!url.searchParams.has('sslmode')) return databaseUrl;
+  url.searchParams.set('uselibpqcompat', 'true');
+  return url.href;
+}

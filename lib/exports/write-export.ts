@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, rm, utimes } from 'node:fs/promises';
+import { pipeline, type Readable, Transform } from 'node:stream';
+import * as zlib from 'node:zlib';
+import type { BlobStore } from '../storage/blob-store.js';
+import { spool } from '../storage/spool.js';
+import { type ExportBody, requestOf } from './body.js';
+import type { CopyDeps } from './copy.js';
+import type { FileTask } from './files/file-task.js';
+import { writeParquet } from './files/parquet.js';
+import { writeXlsx } from './files/xlsx.js';
+import { writeZip } from './files/zip.js';
+import type { ExportCompression } from './format.js';
+import { packedColumns, packedFiles } from './packed-files.js';
+import type { FinishedFile } from './repository.js';
+import type { ExportRequest } from './request.js';
+import { countStatement, exportColumns } from './statement.js';
+import { openExport, type StreamFormat } from './stream.js';
+
+/** What an export's file is written with. */
+export interface WriteDeps extends CopyDeps {
+  readonly store: BlobStore;
+}
+
+/** An export to write. */
+export interface ExportTask {
+  readonly tenantId: string;
+  readonly body: ExportBody;
+  /** Temporary file to write; its owner moves or removes it. */
+  readonly outputPath: string;
+}
+
+/** How an export is followed and stopped. */
+export interface WriteControl {
+  readonly signal: AbortSignal;
+  /** Called now and then with how far it is, 0 to 1. */
+  readonly onProgress: (share: number) => void;
+}
+
+/** The rows as a file writer reads them: see `FileTask`. */
+const PLAIN_CSV: StreamFormat = { format: 'csv', bom: false, delimiter: ',', formulaGuard: false };
+
+/**
+ * Writes an export to a file, synced. The rows leave PostgreSQL at full speed, so that neither a slow
+ * reader nor a slow format holds its snapshot open: text formats go straight to the file, the others are
+ * made from a CSV on the disk.
+ *
+ * @throws the signal's reason when aborted; Problem STORAGE_FULL, DATABASE_UNAVAILABLE or
+ *   EXPORT_TOO_MANY_ROWS; on any failure nothing is left
+ */
+export async function writeExport(
+  deps: WriteDeps,
+  task: ExportTask,
+  control: WriteControl,
+): Promise<FinishedFile> {
+  const { body, outputPath } = task;
+  const request = requestOf(body);
+  switch (body.format) {
+    case 'csv':
+      return writeRows(deps, task, request, { ...csvFormat(body), compression: body.compression }, control);
+    case 'ndjson':
+    case 'json':
+      return writeRows(deps, task, request, { format: body.format, compression: body.compression }, control);
+    case 'parquet':
+      return fromCsv(deps, task, request, control, async (file) => {
+        await writeParquet({ ...file, columns: exportColumns(request) });
+        return file.rows;
+      });
+    case 'xlsx':
+      return fromCsv(deps, task, request, control, async (file) => {
+        await writeXlsx({ ...file, columns: exportColumns(request) }, body.dataset);
+        return file.rows;
+      });
+    case 'zip': {
+      const { dataset } = body;
+      if (dataset === 'jobs') throw new Error('jobs have no files');
+      const listed = { ...request, ...packedColumns(dataset) };
+      return fromCsv(deps, task, listed, control, async ({ csvPath, signal, onProgress }) => {
+        const files = packedFiles(deps.database, dataset, csvPath, signal);
+        const { store } = deps;
+        const outcome = await writeZip({ store, files, folder: dataset, outputPath, signal, onProgress });
+        return outcome.packed + outcome.damaged;
+      });
+    }
+  }
+}
+
+function csvFormat({ bom = false, delimiter = ',', formulaGuard = true }: ExportBody) {
+  return { format: 'csv', bom, delimiter, formulaGuard } as const;
+}
+
+/** PostgreSQL's output, packed or not, to the file. */
+async function writeRows(
+  deps: WriteDeps,
+  { tenantId, outputPath }: Pick<ExportTask, 'tenantId' | 'outputPath'>,
+  request: ExportRequest,
+  { compression, ...format }: StreamFormat & { readonly compression: ExportCompression },
+  { signal, onProgress }: WriteControl,
+): Promise<FinishedFile> {
+  const total = await countRows(deps, tenantId, request);
+  const { bytes: source, rows } = await openExport(deps, tenantId, request, format, signal);
+  const follow = setInterval(() => onProgress(Math.min(1, rows() / Math.max(1, total))), PROGRESS_MS);
+  try {
+    const bytes = packed(source, compression);
+    const spooled = await spool(bytes, outputPath, {
+      maxBytes: Infinity,
+      headBytes: 0,
+      onHead: () => {},
+      signal,
+    });
+    return { ...spooled, rows: rows() };
+  } finally {
+    clearInterval(follow);
+    source.destroy();
+  }
+}
+
+const PROGRESS_MS = 250;
+const FRESH_MS = 10_000;
+/** Text shrinks to a tenth either way; the default 6 takes four times as long for a fifth less. */
+const GZIP_LEVEL = 3;
+
+function packed(source: Readable, compression: ExportCompression): Readable {
+  if (compression === 'none') return source;
+  const packer =
+    compression === 'gzip' ? zlib.createGzip({ level: GZIP_LEVEL, chunkSize: 64 * 1024 }) : zstd();
+  // Its error comes to whoever reads.
+  return pipeline(source, packer, () => {});
+}
+
+/** Node 22.15 and later; `body.ts` has seen to that. */
+function zstd() {
+  if (!('createZstdCompress' in zlib) || typeof zlib.createZstdCompress !== 'function')
+    throw new Error(`Node ${process.versions.node} has no zstd`);
+  const packer: unknown = zlib.createZstdCompress();
+  if (!(packer instanceof Transform)) throw new Error('zstd is no stream here');
+  return packer;
+}
+
+/** A file that is made from the rows as a CSV. @param make returns how many rows, or files, are in it */
+async function fromCsv(
+  deps: WriteDeps,
+  { tenantId, outputPath }: ExportTask,
+  request: ExportRequest,
+  { signal, onProgress }: WriteControl,
+  make: (file: Omit<FileTask, 'columns'>) => Promise<number>,
+): Promise<FinishedFile> {
+  const csvPath = deps.store.temporaryPath();
+  // A file that is only read looks abandoned, and would be swept.
+  const fresh = setInterval(() => void utimes(csvPath, new Date(), new Date()).catch(() => {}), FRESH_MS);
+  try {
+    const half = { signal, onProgress: (share: number) => onProgress(share / 2) };
+    const format = { ...PLAIN_CSV, compression: 'none' } as const;
+    const { rows } = await writeRows(deps, { tenantId, outputPath: csvPath }, request, format, half);
+    const done = await make({
+      csvPath,
+      rows,
+      outputPath,
+      signal,
+      onProgress: (count) => onProgress(0.5 + count / Math.max(1, 2 * rows)),
+    });
+    return { rows: done, ...(await digestOf(outputPath, signal)) };
+  } finally {
+    clearInterval(fresh);
+    await rm(csvPath, { force: true });
+  }
+}
+
+/** Size and SHA-256 of a file, which is synced meanwhile. */
+async function digestOf(path: string, signal: AbortSignal): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  const file = await open(path);
+  await file.sync().finally(() => file.close());
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** For the progress alone: the rows that come may be others by a few. */
+async function countRows({ database }: WriteDeps, tenantId: string, request: ExportRequest): Promise<number> {
+  const [row] = await database.query('exports.count', (sql) =>
+    sql.unsafe<{ total: number }[]>(countStatement(request, tenantId)),
+  );
+  return row?.total ?? 0;
+}

@@ -1,0 +1,36 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { exportExtension } from '../../lib/exports/format.js';
+import { deleteExport } from '../../lib/exports/repository.js';
+import { isUuid } from '../../lib/ids.js';
+import { exportKey } from '../../lib/storage/keys.js';
+import { exportNotFound } from './find.js';
+
+/** `DELETE /v1/exports/{id}`: the export with its file. A job that still makes it finds it gone, and fails. */
+const remove: FastifyPluginAsyncTypebox = async (app) => {
+  app.delete(
+    '/exports/:id',
+    {
+      config: { rateLimitClass: 'general' },
+      schema: {
+        tags: ['exports'],
+        summary: 'Delete an export with its file',
+        params: Type.Object({ id: Type.String() }),
+        response: { 204: Type.Null({ description: 'Gone' }) },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      if (!isUuid(id)) throw exportNotFound();
+      await app.database.transaction('exports.delete', async (sql) => {
+        const gone = await deleteExport(sql, request.tenantId, id);
+        if (!gone) throw exportNotFound();
+        // Before the row goes for good: a file that could not be removed would be known to nobody.
+        await app.store.remove(exportKey(id, exportExtension(gone)));
+      });
+      return reply.code(204).send(null);
+    },
+  );
+};
+
+export default remove;

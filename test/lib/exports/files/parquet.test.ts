@@ -1,0 +1,113 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DuckDBInstance, type JS } from '@duckdb/node-api';
+import { test } from 'tap';
+import { writeParquet } from '../../../../lib/exports/files/parquet.js';
+import { temporaryFolder } from '../../../helpers/services.js';
+import { nastyRows, nastyTask } from './nasty.js';
+import { plainTask, writePlainCsv } from './plain.js';
+
+async function query(sql: string): Promise<Record<string, JS>[]> {
+  const instance = await DuckDBInstance.create(':memory:');
+  try {
+    const connection = await instance.connect();
+    return (await connection.runAndReadAll(sql)).getRowObjectsJS();
+  } finally {
+    instance.closeSync();
+  }
+}
+
+const from = (path: string): string => `'${path.replaceAll("'", "''")}'`;
+
+test('every value comes back as it was, with its type', async (t) => {
+  const task = await nastyTask(t);
+  await writeParquet(task);
+
+  const described = await query(`describe select * from read_parquet(${from(task.outputPath)})`);
+  t.strictSame(
+    described.map((column) => [column['column_name'], column['column_type']]),
+    [
+      ['n', 'INTEGER'],
+      ['text', 'VARCHAR'],
+      ['id', 'UUID'],
+      ['big', 'BIGINT'],
+      ['real', 'DOUBLE'],
+      ['flag', 'BOOLEAN'],
+      ["at 'noon'", 'TIMESTAMP WITH TIME ZONE'],
+      ['data."a,b"', 'JSON'],
+    ],
+  );
+  const rows = await query(`
+    select n, text, id::varchar as id, big, "real", flag, epoch_ms("at 'noon'") as at, "data.""a,b"""::varchar as data
+    from read_parquet(${from(task.outputPath)})`);
+  t.strictSame(
+    rows.map((row) => ({ ...row, at: row['at'] === null ? null : Number(row['at']) })),
+    nastyRows.map((row) => ({ ...row, at: row.at === null ? null : Date.parse(row.at) })),
+  );
+});
+
+test('the file itself says what its columns are, and is compressed', async (t) => {
+  const task = await nastyTask(t);
+  await writeParquet(task);
+  const schema = await query(
+    `select name, logical_type from parquet_schema(${from(task.outputPath)}) where logical_type is not null`,
+  );
+  const logical = Object.fromEntries(schema.map((row) => [row['name'], String(row['logical_type'])]));
+  t.match(logical['id'], /UUID/);
+  t.match(logical['data."a,b"'], /Json/i);
+  t.match(logical["at 'noon'"], /Timestamp.*isAdjustedToUTC=1/i, 'an instant, not a time on a wall');
+  const [meta] = await query(`select distinct compression from parquet_metadata(${from(task.outputPath)})`);
+  t.equal(meta?.['compression'], 'ZSTD');
+});
+
+test('many rows: row groups, sums, order and progress', async (t) => {
+  const progress: number[] = [];
+  const task = plainTask(await temporaryFolder(t), 100_000, { onProgress: (rows) => progress.push(rows) });
+  await writePlainCsv(task);
+  await writeParquet(task);
+  const [sums] = await query(`
+    select count(*)::integer as rows, sum(number)::bigint as total, count(distinct id)::integer as ids,
+      bool_and(number = file_row_number) as in_order
+    from read_parquet(${from(task.outputPath)}, file_row_number = true)`);
+  t.strictSame(sums, { rows: 100_000, total: 4_999_950_000n, ids: 100_000, in_order: true });
+  const [groups] = await query(
+    `select count(distinct row_group_id)::integer as groups from parquet_metadata(${from(task.outputPath)})`,
+  );
+  t.equal(groups?.['groups'], 5);
+  t.equal(progress.at(-1), 100_000);
+  t.strictSame(
+    progress,
+    [...progress].sort((one, other) => one - other),
+    'never back',
+  );
+});
+
+test('no rows at all make a file with its columns', async (t) => {
+  const task = plainTask(await temporaryFolder(t), 0);
+  await writePlainCsv(task);
+  await writeParquet(task);
+  t.strictSame(await query(`select count(*)::integer as rows from read_parquet(${from(task.outputPath)})`), [
+    { rows: 0 },
+  ]);
+});
+
+test('what is wrong leaves no file', async (t) => {
+  const folder = await temporaryFolder(t);
+  const task = plainTask(folder, 10);
+  await writePlainCsv(task);
+  await t.rejects(writeParquet({ ...task, rows: 11 }), /10 rows, its CSV 11/, 'a row too few');
+  await writeFile(task.csvPath, (await readFile(task.csvPath, 'utf8')).replace(',3\n', ',three\n'));
+  await t.rejects(writeParquet(task), /three/, 'a cell that is no number');
+  t.strictSame(await readdir(dirname(task.outputPath)), ['rows.csv']);
+});
+
+test('an abort ends it, and leaves no file', async (t) => {
+  const stop = new AbortController();
+  const folder = await temporaryFolder(t);
+  const reason = new Error('the job was cancelled');
+  const task = plainTask(folder, 500_000, { signal: stop.signal, onProgress: () => stop.abort(reason) });
+  await writePlainCsv(task);
+  await t.rejects(writeParquet(task), reason, 'in the middle');
+  await t.rejects(writeParquet(task), reason, 'before it began');
+  t.strictSame(await readdir(folder), ['rows.csv']);
+});

@@ -1,0 +1,59 @@
+import type { MessagePort } from 'node:worker_threads';
+import { openDatabase } from '../lib/database/client.js';
+import { Problem, type ProblemJson } from '../lib/errors.js';
+import type { FinishedFile } from '../lib/exports/repository.js';
+import { type ExportTask, writeExport } from '../lib/exports/write-export.js';
+import { createLogger } from '../lib/logger.js';
+import { openFileStore } from '../lib/storage/file-store.js';
+
+/** What the export thread is given. */
+export interface ExportThreadTask extends ExportTask {
+  readonly databaseUrl: string;
+  readonly statementTimeoutMs: number;
+  readonly slowQueryMs: number;
+  readonly logLevel: string;
+  /** Folder of the store. */
+  readonly storeFolder: string;
+  readonly timeoutSeconds: number;
+  /** Where to post how far it is, 0 to 1. */
+  readonly progress: MessagePort;
+}
+
+/** A file that stands, or why not; what is no problem is thrown. */
+export type ExportOutcome =
+  | { readonly ok: true; readonly file: FinishedFile }
+  | { readonly ok: false; readonly problem: ProblemJson };
+
+/**
+ * The entry of the export thread: PostgreSQL's rows, compression and file formats take CPU time that
+ * neither the API nor the consumers of jobs may be without.
+ */
+export default async function exportFile(task: ExportThreadTask): Promise<ExportOutcome> {
+  const { databaseUrl, statementTimeoutMs, slowQueryMs, progress } = task;
+  const log = createLogger('export', { level: task.logLevel, pretty: false });
+  const database = openDatabase({
+    url: databaseUrl,
+    applicationName: 'halftone-export-thread',
+    poolSize: 1,
+    statementTimeoutMs,
+    slowQueryMs,
+    log,
+  });
+  const signal = AbortSignal.timeout(task.timeoutSeconds * 1000);
+  try {
+    const store = await openFileStore(task.storeFolder);
+    const onProgress = (share: number): void => progress.postMessage(share);
+    const file = await writeExport({ databaseUrl, database, log, store }, task, { signal, onProgress });
+    return { ok: true, file };
+  } catch (error) {
+    if (signal.aborted) return { ok: false, problem: timedOut(task.timeoutSeconds).toJSON() };
+    if (!(error instanceof Problem)) throw error;
+    return { ok: false, problem: error.toJSON() };
+  } finally {
+    await database.close();
+  }
+}
+
+function timedOut(seconds: number): Problem {
+  return new Problem('JOB_TIMED_OUT', `The export was not finished in ${seconds} s.`);
+}
