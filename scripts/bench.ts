@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { measureExports } from './bench/exports.js';
 import { measureMemory } from './bench/memory.js';
 import { type Options, type Part, parseOptions } from './bench/options.js';
 import { type Photograph, photographs } from './bench/photographs.js';
@@ -52,6 +53,7 @@ const measure: Readonly<Record<Part, Measure>> = {
   memory: (photos, folder, options) =>
     onEach(options, (backend) => measureMemory(backend, photos, folder, options)),
   start: (_photos, folder, options) => measureStart(folder, options),
+  exports: measureExports,
 };
 
 async function onEach(

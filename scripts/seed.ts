@@ -1,56 +1,65 @@
 import { parseArgs } from 'node:util';
-import sharp from 'sharp';
+import { loadConfig } from '../lib/config.js';
+import { migrate } from '../lib/database/migrate.js';
+import { createLogger } from '../lib/logger.js';
+import { migrateQueues } from '../lib/queue/backend.js';
+import { openConfigured } from './seed/database.js';
+import { uploadPictures } from './seed/pictures.js';
+import { seedRows } from './seed/rows.js';
 
-const USAGE = `npm run seed -- [--images 20] [--url http://127.0.0.1:3000]
+const USAGE = `npm run seed -- --images 1000000 [--seed 1]
+  Writes rows straight into the database that the configuration names (DATABASE_URL, or the embedded one
+  under DATA_DIR, running or not): images, their renditions and finished jobs, to try lists and exports on.
+  THESE ROWS HAVE NO FILES: a download of them answers 404. The same seed and number give the same rows.
 
-Makes pictures and uploads them, with the presets thumbnail and small, to a service that runs.`;
+npm run seed -- --pictures 20 [--url http://127.0.0.1:3000]
+  Makes pictures and uploads them, with the presets thumbnail and small, to a service that runs.`;
 
-/** A picture unlike any other: a gradient of two random colours under noise. */
-async function makePicture(index: number): Promise<Buffer> {
-  const [width, height] = [1200 + (index % 5) * 200, 900];
-  const hue = (index * 47) % 360;
-  const gradient = Buffer.from(
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><defs><linearGradient id="g" x2="1" y2="1"><stop stop-color="hsl(${hue},70%,55%)"/><stop offset="1" stop-color="hsl(${(hue + 120) % 360},70%,35%)"/></linearGradient></defs><rect width="100%" height="100%" fill="url(#g)"/></svg>`,
-  );
-  const noise = await sharp({
-    create: {
-      width,
-      height,
-      channels: 3,
-      background: 'grey',
-      noise: { type: 'gaussian', mean: 128, sigma: 20 },
-    },
-  })
-    .png()
-    .toBuffer();
-  return sharp(gradient)
-    .composite([{ input: noise, blend: 'soft-light' }])
-    .jpeg({ quality: 88 })
-    .toBuffer();
+async function writeRows(images: number, seed: number): Promise<void> {
+  const config = loadConfig();
+  const log = createLogger('seed', { level: 'warn', pretty: false });
+  const started = performance.now();
+  const database = await openConfigured(config);
+  try {
+    const { url } = database;
+    const after = config.redisUrl === undefined ? migrateQueues : async () => undefined;
+    await migrate({ url, folder: new URL('../../migrations/', import.meta.url), after, log });
+    const onProgress = (done: number): void => {
+      if (process.stdout.isTTY) process.stdout.write(`\r${done} of ${images} images`);
+    };
+    await seedRows({ url, images, seed, onProgress });
+  } finally {
+    await database.close();
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`\nWrote ${images} images (rows without files) with renditions and jobs in ${seconds} s.`);
 }
 
-async function upload(url: string, index: number): Promise<void> {
-  const form = new FormData();
-  form.append('preset', 'thumbnail');
-  form.append('preset', 'small');
-  form.append('metadata', JSON.stringify({ seeded: true, index }));
-  form.append('file', new Blob([await makePicture(index)]), `seed-${String(index).padStart(4, '0')}.jpg`);
-  const response = await fetch(new URL('/v1/images', url), { method: 'POST', body: form });
-  if (!response.ok) throw new Error(`upload ${index}: ${response.status} ${await response.text()}`);
-  await response.body?.cancel();
+/** A whole number of at least `least`; ends the program with the usage where it is none. */
+function whole(text: string, least: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= 100_000_000) return value;
+  console.error(USAGE);
+  process.exit(1);
 }
 
 const { values } = parseArgs({
   options: {
-    images: { type: 'string', default: '20' },
+    images: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    pictures: { type: 'string' },
     url: { type: 'string', default: 'http://127.0.0.1:3000' },
     help: { type: 'boolean', default: false },
   },
 });
-const images = Number(values.images);
-if (values.help || !Number.isSafeInteger(images) || images < 1) {
-  console.log(USAGE);
-  process.exit(values.help ? 0 : 1);
-}
-for (let index = 0; index < images; index++) await upload(values.url, index);
-console.log(`Uploaded ${images} images to ${values.url}; see ${new URL('/v1/images', values.url)}`);
+if (values.help) console.log(USAGE);
+else if (values.images !== undefined) {
+  await writeRows(whole(values.images, 1), whole(values.seed, 0)).catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
+} else if (values.pictures !== undefined) {
+  const pictures = whole(values.pictures, 1);
+  await uploadPictures(pictures, values.url);
+  console.log(`Uploaded ${pictures} images to ${values.url}; see ${new URL('/v1/images', values.url)}`);
+} else whole('', 1);

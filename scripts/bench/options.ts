@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured, in the order in which it is. */
-export const parts = ['resize', 'polling', 'responsiveness', 'memory', 'start'] as const;
+export const parts = ['resize', 'polling', 'responsiveness', 'memory', 'start', 'exports'] as const;
 export type Part = (typeof parts)[number];
 
 /** Where the service keeps its queue. */
@@ -20,6 +20,8 @@ export interface Options {
   readonly clients: number;
   /** Uploads of the memory part, warm-up among them. */
   readonly memoryUploads: number;
+  /** Rows of the exports part. */
+  readonly exportRows: number;
   /** Seconds that each side of a round of the polling part takes. */
   readonly pollSeconds: number;
   readonly quick: boolean;
@@ -63,6 +65,7 @@ export function parseOptions(args: readonly string[]): Options {
     clients: count(values.clients, 8),
     memoryUploads: quick ? 400 : 5000,
     quick,
+    exportRows: quick ? 50_000 : 1_000_000,
     pollSeconds: quick ? 1 : 3,
     json: values.json,
   };

@@ -1,0 +1,46 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../../lib/config.js';
+import { clusterFolder } from '../../lib/database/embedded/cluster.js';
+import { findOwner } from '../../lib/database/embedded/owner.js';
+import { readPostmaster } from '../../lib/database/embedded/postmaster.js';
+import { startEmbeddedPostgres } from '../../lib/database/embedded-postgres.js';
+import { systemErrorCode } from '../../lib/errors.js';
+
+/** A database to work on, and what lets it go. */
+export interface OpenedDatabase {
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * The database that the configuration names: the one of DATABASE_URL, or the embedded one, which is
+ * started here unless a Halftone that runs has it already; then that one is used as it is.
+ */
+export async function openConfigured(
+  config: Pick<Config, 'databaseUrl' | 'dataDir'>,
+): Promise<OpenedDatabase> {
+  const url = config.databaseUrl ?? (await runningUrl(`${config.dataDir}/postgres`));
+  if (url !== undefined) return { url, close: async () => undefined };
+  const embedded = await startEmbeddedPostgres({
+    dataDir: `${config.dataDir}/postgres`,
+    log: () => undefined,
+  });
+  return { url: embedded.url, close: () => embedded.stop() };
+}
+
+/** Where the embedded PostgreSQL of a Halftone that runs is reached; undefined where none does. */
+async function runningUrl(dataDir: string): Promise<string | undefined> {
+  try {
+    const folder = clusterFolder(await realpath(dataDir));
+    const server = await readPostmaster(folder);
+    if (server?.status !== 'ready') return undefined;
+    const password = (await readFile(join(folder, 'halftone.password'), 'utf8')).trim();
+    const owner = await findOwner(server.port, password);
+    if (typeof owner === 'string') return undefined;
+    return `postgres://halftone:${password}@127.0.0.1:${server.port}/halftone`;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

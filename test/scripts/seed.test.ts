@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import postgres from 'postgres';
+import { test } from 'tap';
+import { renditionId } from '../../lib/renditions/canonical.js';
+import { seedRows } from '../../scripts/seed/rows.js';
+import { migrateTestDatabase } from '../helpers/database.js';
+import { testDatabase } from '../helpers/services.js';
+
+const IMAGES = 600;
+const onProgress = (): void => undefined;
+
+async function seeded(t: Parameters<typeof testDatabase>[0], seed: number) {
+  const url = await testDatabase(t);
+  await migrateTestDatabase(url);
+  await seedRows({ url, images: IMAGES, seed, onProgress });
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  t.teardown(() => sql.end({ timeout: 0 }));
+  return { url, sql };
+}
+
+test('rows of every kind, none of them waiting for work', async (t) => {
+  const { url, sql } = await seeded(t, 7);
+  const [counts] = await sql`
+    select (select count(*)::integer from images) as images, (select count(*)::integer from blobs) as blobs,
+      (select count(distinct content_type)::integer from images) >= 4 as types,
+      (select count(*) from images where metadata ? 'place') > 300 as places,
+      (select max(created_at) - min(created_at) > interval '700 days' from images) as spread,
+      (select count(*) from renditions) > 200 as renditions,
+      (select array_agg(distinct state order by state) from jobs) as states,
+      (select bool_and(started_at >= created_at and finished_at >= started_at) from jobs) as in_order`;
+  t.strictSame(counts, {
+    images: IMAGES,
+    blobs: IMAGES,
+    types: true,
+    places: true,
+    spread: true,
+    renditions: true,
+    states: ['completed', 'failed'],
+    in_order: true,
+  });
+  const [rendition] = await sql`
+    select r.id, i.sha256, r.options from renditions r join images i on i.id = image_id order by r.id limit 1`;
+  t.equal(
+    rendition?.['id'],
+    renditionId(rendition?.['sha256'], rendition?.['options']),
+    'the id a job would give it',
+  );
+  await t.rejects(seedRows({ url, images: IMAGES, seed: 7, onProgress }), /another --seed/);
+  await seedRows({ url, images: 10, seed: 8, onProgress });
+});
+
+test('the same seed gives the same rows', async (t) => {
+  const digests: string[] = [];
+  for (const seed of [1, 1, 2]) {
+    const { sql } = await seeded(t, seed);
+    const rows = await sql`
+      select i::text as row from images i union all select r::text from renditions r union all select j::text from jobs j order by 1`;
+    digests.push(createHash('sha256').update(JSON.stringify(rows)).digest('hex'));
+  }
+  t.equal(digests[0], digests[1]);
+  t.not(digests[0], digests[2]);
+});
