@@ -1,7 +1,7 @@
 import type { TObject, TSchema } from 'typebox';
+import type { ColumnType } from '../lists/column.js';
+import type { ExportValue } from '../lists/field.js';
 import type { FieldTree } from '../lists/fields.js';
-import type { ColumnType } from './column.js';
-import type { ExportValue } from './field.js';
 import { textLiteral } from './literal.js';
 
 /**

@@ -1,7 +1,7 @@
+import type { ExportColumn } from '../lists/column.js';
+import type { ExportField, ExportRows, ExportValue } from '../lists/field.js';
 import type { FieldTree } from '../lists/fields.js';
 import type { ExportedDataset } from '../lists/list.js';
-import type { ExportColumn } from './column.js';
-import type { ExportField, ExportRows, ExportValue } from './field.js';
 import { pickedJson, valueInJson } from './json-path.js';
 import { identifier } from './literal.js';
 

@@ -1,5 +1,5 @@
+import type { ExportColumn } from '../lists/column.js';
 import type { FilterValue } from '../lists/list.js';
-import type { ExportColumn } from './column.js';
 import { identifier, numberLiteral, textLiteral } from './literal.js';
 import type { ExportRequest } from './request.js';
 import {

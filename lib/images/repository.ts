@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { type Database, type Executor, jsonb } from '../database/client.js';
-import { object, pathOf, plainText, rows, value } from '../exports/field.js';
 import { createdFilters } from '../lists/created-filters.js';
+import { object, pathOf, plainText, rows, value } from '../lists/field.js';
 import type { ExportedDataset, ListedDataset } from '../lists/list.js';
 import { imagePath, renditionsPath } from '../paths.js';
 import { renditionValues } from '../renditions/repository.js';

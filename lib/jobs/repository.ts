@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import { type Executor, jsonb } from '../database/client.js';
 import type { ProblemJson } from '../errors.js';
-import { object, pathOf, plainText, value } from '../exports/field.js';
 import { createdFilters } from '../lists/created-filters.js';
+import { object, pathOf, plainText, value } from '../lists/field.js';
 import type { ExportedDataset, ListedDataset } from '../lists/list.js';
 import { exportPath, jobPath, renditionsPath } from '../paths.js';
 import type { JobFacts, JobResult, JobRow, JobType, JobWork, Priority } from './job.js';

@@ -1,9 +1,9 @@
 import { type TObject, type TSchema, Type } from 'typebox';
 import type { Database, Executor, Fragment } from '../database/client.js';
 import { invalidField } from '../errors.js';
-import type { ColumnType } from '../exports/column.js';
-import type { ExportField } from '../exports/field.js';
+import type { ColumnType } from './column.js';
 import { type Cursor, decodeCursor, encodeCursor } from './cursor.js';
+import type { ExportField } from './field.js';
 import { type FieldTree, parseFields } from './fields.js';
 
 /** What every list's rows have: the key of their order. */

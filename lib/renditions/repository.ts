@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { type Executor, jsonb } from '../database/client.js';
-import { pathOf, plainText, value } from '../exports/field.js';
+import { pathOf, plainText, value } from '../lists/field.js';
 import type { ExportedDataset, ListedDataset } from '../lists/list.js';
 import { renditionContentPath } from '../paths.js';
 import type { RenditionRow } from './rendition.js';

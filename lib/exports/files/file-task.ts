@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { Problem, storageProblem } from '../../errors.js';
-import type { ExportColumn } from '../column.js';
+import type { ExportColumn } from '../../lists/column.js';
 
 /**
  * Making a finished file out of the rows of an export, which COPY has written as CSV: comma, one header

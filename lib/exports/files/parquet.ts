@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { storageProblem } from '../../errors.js';
-import type { ColumnType, ExportColumn } from '../column.js';
+import type { ColumnType, ExportColumn } from '../../lists/column.js';
 import { assertAllRows, type FileTask, wholeOrNothing } from './file-task.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { ExportColumn } from '../column.js';
+import type { ExportColumn } from '../../lists/column.js';
 import { type Cell, readCsvRows } from './csv-rows.js';
 import { assertAllRows, type FileTask, tooManyRows, wholeOrNothing } from './file-task.js';
 import { cellXml, columnLetters } from './xlsx/cells.js';

@@ -1,4 +1,4 @@
-import type { ColumnType } from '../../column.js';
+import type { ColumnType } from '../../../lists/column.js';
 
 /** Styles of `parts.ts`, by their place in its `cellXfs`. */
 export const styles = { plain: 0, header: 1, instant: 2 } as const;

@@ -1,4 +1,4 @@
-import type { ColumnType, ExportColumn } from '../../column.js';
+import type { ColumnType, ExportColumn } from '../../../lists/column.js';
 import { columnLetters, escapeText, headerXml } from './cells.js';
 
 const XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n';

@@ -2,8 +2,8 @@ import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import postgres from 'postgres';
 import type { Test } from 'tap';
-import type { ExportColumn } from '../../../../lib/exports/column.js';
 import type { FileTask } from '../../../../lib/exports/files/file-task.js';
+import type { ExportColumn } from '../../../../lib/lists/column.js';
 import { temporaryFolder, testDatabase } from '../../../helpers/services.js';
 
 /** A row as a test knows it: what a reader is to find. */
