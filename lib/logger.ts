@@ -11,6 +11,9 @@ export interface LoggerOptions {
   readonly pretty: boolean;
 }
 
+/** The process's own: what a thread calls `process.stdout` has no descriptor. */
+const STDOUT = 1;
+
 /** What the log tells of a request. */
 export interface RequestLine {
   readonly request: string;
@@ -32,7 +35,7 @@ export function createLogger(name: string, { level, pretty }: LoggerOptions): Se
         target: 'pino-pretty',
         options: { ignore: 'pid,process', translateTime: 'SYS:HH:MM:ss' },
       })
-    : new BatchedOutput(process.stdout.fd);
+    : new BatchedOutput(STDOUT);
   const logger = pino(options, output);
   return Object.assign(logger, { request: requestLog(logger, output, name) });
 }

@@ -3,7 +3,7 @@ import { openDatabase } from '../lib/database/client.js';
 import { Problem, type ProblemJson } from '../lib/errors.js';
 import type { FinishedFile } from '../lib/exports/repository.js';
 import { type ExportTask, writeExport } from '../lib/exports/write-export.js';
-import { createLogger } from '../lib/logger.js';
+import { createLogger, type ServiceLogger } from '../lib/logger.js';
 import { openFileStore } from '../lib/storage/file-store.js';
 
 /** What the export thread is given. */
@@ -24,13 +24,16 @@ export type ExportOutcome =
   | { readonly ok: true; readonly file: FinishedFile }
   | { readonly ok: false; readonly problem: ProblemJson };
 
+let log: ServiceLogger | undefined;
+
 /**
  * The entry of the export thread: PostgreSQL's rows, compression and file formats take CPU time that
  * neither the API nor the consumers of jobs may be without.
  */
 export default async function exportFile(task: ExportThreadTask): Promise<ExportOutcome> {
   const { databaseUrl, statementTimeoutMs, slowQueryMs, progress } = task;
-  const log = createLogger('export', { level: task.logLevel, pretty: false });
+  // One a thread: each has something to do when the thread ends.
+  log ??= createLogger('export', { level: task.logLevel, pretty: false });
   const database = openDatabase({
     url: databaseUrl,
     applicationName: 'halftone-export-thread',

@@ -63,3 +63,13 @@ t.test('the line of a request is one like any other', async (t) => {
   t.match(failed, { level: 40, status: 503 });
   t.same(more, []);
 });
+
+t.test('a thread logs as its process does', async (t) => {
+  const thread = `import(${JSON.stringify(logger)}).then(({ createLogger }) =>
+    createLogger('export', { level: 'info', pretty: false }).info('from the thread'));`;
+  const lines = await logged(`
+    const { Worker } = await import('node:worker_threads');
+    new Worker(${JSON.stringify(thread)}, { eval: true });
+  `);
+  t.match(lines, [{ process: 'export', msg: 'from the thread' }]);
+});
