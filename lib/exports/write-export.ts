@@ -98,7 +98,14 @@ async function writeRows(
   { compression, ...format }: StreamFormat & { readonly compression: ExportCompression },
   { signal, onProgress }: WriteControl,
 ): Promise<FinishedFile> {
-  const total = await countRows(deps, tenantId, request);
+  // Counted beside the copy, which need not wait for it; without it there is no progress to see.
+  let total = Number.POSITIVE_INFINITY;
+  const counting = countRows(deps, tenantId, request).then(
+    (counted) => {
+      total = counted;
+    },
+    () => undefined,
+  );
   const { bytes: source, rows } = await openExport(deps, tenantId, request, format, signal);
   const follow = setInterval(() => onProgress(Math.min(1, rows() / Math.max(1, total))), PROGRESS_MS);
   try {
@@ -113,6 +120,7 @@ async function writeRows(
   } finally {
     clearInterval(follow);
     source.destroy();
+    await counting;
   }
 }
 

@@ -3,7 +3,7 @@ import { parseOptions } from '../../../scripts/bench/options.js';
 
 t.test('without options everything is measured', async (t) => {
   t.match(parseOptions([]), {
-    only: ['resize', 'polling', 'responsiveness', 'memory', 'start'],
+    only: ['resize', 'polling', 'responsiveness', 'memory', 'start', 'exports'],
     backends: ['postgres', 'redis'],
     images: undefined,
     rounds: 5,
