@@ -35,7 +35,7 @@ export async function insertNastyRows(sql: Sql): Promise<void> {
     bytes: index % 2 ? '9007199254740993' : String(1000 + index),
     metadata: { text: filename, [filename || 'empty']: [1.5, null, true, { deep: 'א,"\n' }], big: 1e21 },
     created_at:
-      ['1900-01-01T00:00:00.001Z', '1969-12-31T23:59:59.999Z', '1970-01-01T00:00:00Z'][index] ??
+      ['1900-01-01T00:00:00.001Z', '1969-12-31T23:59:59.999Z', '1970-01-01T00:00:01Z'][index] ??
       new Date(1_700_000_000_000 + index * 1001).toISOString(),
   }));
   await sql`
