@@ -72,7 +72,7 @@ export default fp<{ config: Config }>(
       };
 
       function refuse(request: FastifyRequest, seconds: number, done: (error?: Error) => void): void {
-        check(addressOf(request), { increment: false }).then(
+        check(request, { increment: false }).then(
           (verdict) => done(!verdict.isAllowed && verdict.isExceeded ? exceeded(seconds) : undefined),
           done,
         );
@@ -86,13 +86,3 @@ export default fp<{ config: Config }>(
   },
   { name: 'rate-limit', dependencies: ['redis', 'problem-details'] },
 );
-
-const NO_OPTIONS = { config: {} };
-
-/**
- * What the plugin's check reads of a request. To hand it the request itself would have Fastify build the
- * route's options anew for each, which costs more than the check.
- */
-function addressOf({ ip }: FastifyRequest): FastifyRequest {
-  return { ip, routeOptions: NO_OPTIONS } as unknown as FastifyRequest;
-}

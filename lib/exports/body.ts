@@ -2,8 +2,9 @@ import * as zlib from 'node:zlib';
 import { Type } from 'typebox';
 import { invalidField } from '../errors.js';
 import { type FilterValue, filterProperties } from '../lists/list.js';
-import { assertValid, compileSchema, show } from '../validation.js';
+import { assertValid, compileSchema } from '../validation.js';
 import { type ExportCompression, type ExportFormat, exportCompressions, exportFormats } from './format.js';
+import { assertCsvWishes, type CsvWishes, datasetIn, exportOptions } from './options.js';
 import {
   type DatasetName,
   datasetNames,
@@ -12,10 +13,9 @@ import {
   exportDatasets,
   readExportRequest,
 } from './request.js';
-import { type CsvDelimiter, csvDelimiters } from './statement.js';
 
 /** What an export job is asked for: the body of `POST /v1/exports`, checked, as its row keeps it. */
-export interface ExportBody {
+export interface ExportBody extends CsvWishes {
   readonly dataset: DatasetName;
   readonly format: ExportFormat;
   readonly compression: ExportCompression;
@@ -23,13 +23,10 @@ export interface ExportBody {
   /** Dotted names in the asked order; absent: the resource's own fields. */
   readonly fields?: readonly string[];
   readonly filter?: Readonly<Record<string, FilterValue>>;
-  readonly bom?: boolean;
-  readonly delimiter?: CsvDelimiter;
-  readonly formulaGuard?: boolean;
 }
 
 const properties = {
-  dataset: Type.Enum([...datasetNames], { description: 'What to export' }),
+  ...exportOptions,
   format: Type.Enum([...exportFormats], {
     description: 'How it is written. `zip` packs the files of images or renditions, with a manifest',
   }),
@@ -37,22 +34,8 @@ const properties = {
     default: 'none',
     description: 'csv, ndjson, json: how the file is packed',
   }),
-  sort: Type.Enum(['createdAt', '-createdAt'], {
-    default: '-createdAt',
-    description: 'Order; - is descending',
-  }),
   fields: Type.Optional(
     Type.Array(Type.String(), { minItems: 1, description: 'Only these fields, in this order: dotted names' }),
-  ),
-  bom: Type.Optional(Type.Boolean({ description: 'csv: begin with a byte order mark, for spreadsheets' })),
-  delimiter: Type.Optional(
-    Type.Enum([...csvDelimiters], { description: 'csv: what stands between the cells; a comma by default' }),
-  ),
-  formulaGuard: Type.Optional(
-    Type.Boolean({
-      description:
-        'csv: put an apostrophe before text that a spreadsheet would run as a formula; on by default',
-    }),
   ),
 };
 
@@ -83,15 +66,7 @@ const validators = {
  */
 export function readExportBody(body: unknown): ExportBody {
   const given = typeof body === 'object' && body !== null ? { ...body } : {};
-  const named = 'dataset' in given ? given.dataset : undefined;
-  const dataset = datasetNames.find((name) => name === named);
-  if (!dataset) {
-    const known = `it takes one of ${datasetNames.map(show).join(', ')}`;
-    throw invalidField(
-      'dataset',
-      named === undefined ? `is missing; ${known}` : `is ${show(named)}; ${known}`,
-    );
-  }
+  const dataset = datasetIn(given);
   if (!isExportBody(given, dataset)) throw new Error('a body that is valid is not one');
   assertOptionsFit(given);
   // What only shows when it is read, such as an unknown field: now, not in the job.
@@ -113,11 +88,8 @@ function isExportBody(body: object, dataset: DatasetName): body is ExportBody {
   return true;
 }
 
-function assertOptionsFit({ dataset, format, compression, fields, ...options }: ExportBody): void {
-  for (const name of ['bom', 'delimiter', 'formulaGuard'] as const) {
-    if (options[name] !== undefined && format !== 'csv')
-      throw invalidField(name, `is an option of csv; the format is ${format}`);
-  }
+function assertOptionsFit({ dataset, format, compression, fields, ...wishes }: ExportBody): void {
+  assertCsvWishes(format, wishes);
   const isText = format === 'csv' || format === 'ndjson' || format === 'json';
   if (compression !== 'none' && !isText)
     throw invalidField('compression', `is an option of csv, ndjson and json; ${format} is packed by itself`);

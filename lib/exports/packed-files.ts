@@ -1,7 +1,6 @@
 import type { Database } from '../database/client.js';
 import { parseFields } from '../lists/fields.js';
-import { optionsHash } from '../renditions/canonical.js';
-import { extensionOf } from '../renditions/formats.js';
+import { type RenditionRow, renditionFilename } from '../renditions/rendition.js';
 import { originalKey, renditionKey } from '../storage/keys.js';
 import { type Cell, readCsvRows } from './files/csv-rows.js';
 import type { PackedFile } from './files/zip.js';
@@ -12,7 +11,7 @@ type PackedDataset = 'images' | 'renditions';
 
 const names = {
   images: ['id', 'filename', 'bytes', 'sha256', 'createdAt'],
-  renditions: ['id', 'imageId', 'name', 'options', 'bytes', 'sha256', 'createdAt'],
+  renditions: ['id', 'bytes', 'sha256', 'createdAt'],
 } as const;
 
 /** What has to be known of a file: the columns of the CSV that {@link packedFiles} reads. */
@@ -24,13 +23,14 @@ export function packedColumns(dataset: PackedDataset): Pick<ExportRequest, 'name
 /** The files of a CSV of those columns, in its order. */
 export async function* packedFiles(
   database: Database,
+  tenantId: string,
   dataset: PackedDataset,
   csvPath: string,
   signal: AbortSignal,
 ): AsyncGenerator<PackedFile> {
   for await (const rows of readCsvRows(csvPath, signal)) {
     const texts = rows.map((row) => row.map((cell: Cell) => cell ?? ''));
-    yield* dataset === 'images' ? texts.map(imageFile) : await renditionFiles(database, texts);
+    yield* dataset === 'images' ? texts.map(imageFile) : await renditionFiles(database, tenantId, texts);
   }
 }
 
@@ -45,32 +45,42 @@ function imageFile([id = '', name = '', bytes, sha256 = '', createdAt = '']: str
   };
 }
 
-/** Where a rendition lies says the digest of its original: one query for some thousand of them. */
-async function renditionFiles(database: Database, rows: readonly string[][]): Promise<PackedFile[]> {
-  const ids = [...new Set(rows.map(([, imageId = '']) => imageId))];
-  const originals = await database.query(
-    'exports.originals',
+/** Where a rendition lies, and what it is called, says its image too: one query for some thousand of them. */
+async function renditionFiles(
+  database: Database,
+  tenantId: string,
+  rows: readonly string[][],
+): Promise<PackedFile[]> {
+  const ids = rows.map(([id = '']) => id);
+  const found = await database.query(
+    'exports.renditions',
     (sql) =>
-      sql<{ id: string; sha256: string; filename: string }[]>`
-        select id, sha256, filename from images where id in ${sql(ids)}`,
+      sql<Stored[]>`
+        select renditions.id, name, options_hash, extension, images.sha256 as original, filename
+        from renditions join images on images.id = image_id
+        where renditions.tenant_id = ${tenantId} and renditions.id in ${sql(ids)}`,
   );
-  const byId = new Map(originals.map((original) => [original.id, original]));
-  return rows.flatMap(
-    ([id = '', imageId = '', name = '', options = '', bytes, sha256 = '', createdAt = '']) => {
-      const original = byId.get(imageId);
-      // Deleted since the rows were read, with its renditions.
-      if (!original) return [];
-      const canonical = JSON.parse(options);
-      const extension = extensionOf(canonical.format);
-      const stem = original.filename.replace(/\.[^.]+$/, '') || 'image';
-      return {
-        id,
-        name: `${stem}-${name || id}.${extension}`,
-        key: renditionKey(original.sha256, optionsHash(canonical), extension),
-        bytes: Number(bytes),
-        sha256,
-        modifiedAt: new Date(createdAt),
-      };
-    },
-  );
+  const byId = new Map(found.map((rendition) => [rendition.id, rendition]));
+  return rows.flatMap(([id = '', bytes, sha256 = '', createdAt = '']) => {
+    const stored = byId.get(id);
+    // Deleted since the rows were read.
+    if (!stored) return [];
+    const { original, optionsHash, extension, filename } = stored;
+    return {
+      id,
+      name: renditionFilename(filename, stored),
+      key: renditionKey(original, optionsHash, extension),
+      bytes: Number(bytes),
+      sha256,
+      modifiedAt: new Date(createdAt),
+    };
+  });
+}
+
+/** What decides where a rendition's file lies and what it is called. */
+interface Stored extends Pick<RenditionRow, 'id' | 'name' | 'optionsHash' | 'extension'> {
+  /** SHA-256 of the original. */
+  readonly original: string;
+  /** Of the image. */
+  readonly filename: string;
 }

@@ -12,6 +12,7 @@ import { writeParquet } from './files/parquet.js';
 import { writeXlsx } from './files/xlsx.js';
 import { writeZip } from './files/zip.js';
 import type { ExportCompression } from './format.js';
+import { csvFormat } from './options.js';
 import { packedColumns, packedFiles } from './packed-files.js';
 import type { FinishedFile } from './repository.js';
 import type { ExportRequest } from './request.js';
@@ -39,7 +40,7 @@ export interface WriteControl {
 }
 
 /** The rows as a file writer reads them: see `FileTask`. */
-const PLAIN_CSV: StreamFormat = { format: 'csv', bom: false, delimiter: ',', formulaGuard: false };
+const PLAIN_CSV = csvFormat({ formulaGuard: false });
 
 /**
  * Writes an export to a file, synced. The rows leave PostgreSQL at full speed, so that neither a slow
@@ -77,17 +78,13 @@ export async function writeExport(
       if (dataset === 'jobs') throw new Error('jobs have no files');
       const listed = { ...request, ...packedColumns(dataset) };
       return fromCsv(deps, task, listed, control, async ({ csvPath, signal, onProgress }) => {
-        const files = packedFiles(deps.database, dataset, csvPath, signal);
+        const files = packedFiles(deps.database, task.tenantId, dataset, csvPath, signal);
         const { store } = deps;
         const outcome = await writeZip({ store, files, folder: dataset, outputPath, signal, onProgress });
         return outcome.packed + outcome.damaged;
       });
     }
   }
-}
-
-function csvFormat({ bom = false, delimiter = ',', formulaGuard = true }: ExportBody) {
-  return { format: 'csv', bom, delimiter, formulaGuard } as const;
 }
 
 /** PostgreSQL's output, packed or not, to the file. */

@@ -36,6 +36,15 @@ export interface Rendition {
   readonly url: string;
 }
 
+/** What the file of a rendition is called: `photo-thumbnail.webp`, after its image and its name. */
+export function renditionFilename(
+  imageFilename: string,
+  { id, name, extension }: Pick<RenditionRow, 'id' | 'name' | 'extension'>,
+): string {
+  const stem = imageFilename.replace(/\.[^.]+$/, '') || 'image';
+  return `${stem}-${name ?? id}.${extension}`;
+}
+
 /** A row as the API shows it. */
 export function presentRendition(row: RenditionRow): Rendition {
   return {

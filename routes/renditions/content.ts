@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { renditionFilename } from '../../lib/renditions/rendition.js';
 import { renditionKey } from '../../lib/storage/keys.js';
 import { requireImage } from '../images/find.js';
 import { fileAnswers } from '../schemas.js';
@@ -30,15 +31,10 @@ const content: FastifyPluginAsyncTypebox = async (app) => {
         contentType: rendition.contentType,
         modifiedAt: rendition.createdAt,
         disposition: 'inline',
-        filename: `${stem(image.filename)}-${rendition.name ?? rendition.id}.${rendition.extension}`,
+        filename: renditionFilename(image.filename, rendition),
       });
     },
   });
 };
 
 export default content;
-
-/** A file name without its extension. */
-function stem(filename: string): string {
-  return filename.replace(/\.[^.]+$/, '') || 'image';
-}
