@@ -3,10 +3,13 @@ import { write, writeSync } from 'node:fs';
 const FLUSH_MS = 100;
 /** Lines are written at once when they are more than this, so that memory stays small. */
 const MAX_LINES = 1_000;
+/** Linux's PIPE_BUF: what is written at once to a pipe up to that is never mixed with what others write to it. */
+const ATOMIC_BYTES = 4_096;
 
 /**
- * Writes lines to a file descriptor in batches, at most every {@link FLUSH_MS} and one write at a time. A
- * service that logs a line a request pays for a push instead of a write; the process's exit writes the rest.
+ * Writes lines to a file descriptor in batches, at most every {@link FLUSH_MS}, one write at a time, each small
+ * enough that those of two processes on one pipe do not mix. A service that logs a line a request pays for a
+ * push instead of a write; the process's exit writes the rest.
  */
 export class BatchedOutput {
   readonly #fd: number;
@@ -29,25 +32,37 @@ export class BatchedOutput {
   #flush(): void {
     this.#timer = undefined;
     if (this.#writing || this.#lines.length === 0) return;
-    const batch = Buffer.from(this.#lines.join(''));
-    this.#lines = [];
+    const batch = this.#nextBatch();
     this.#writing = true;
     write(this.#fd, batch, (error, written) => {
       this.#writing = false;
       // A pipe that is full takes a part; nobody can be told that the log itself is gone.
       if (written < batch.length && error?.code !== 'EPIPE')
         this.#lines.unshift(batch.toString('utf8', written));
-      if (this.#lines.length > 0) this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+      if (this.#lines.length === 0) return;
+      if (error) this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+      else this.#flush();
     });
   }
 
   #flushNow(): void {
-    const batch = this.#lines.join('');
-    this.#lines = [];
     try {
-      writeSync(this.#fd, batch);
+      while (this.#lines.length > 0) writeSync(this.#fd, this.#nextBatch());
     } catch {
       // The reader is gone or does not read; the service goes on without its log.
+      this.#lines = [];
     }
+  }
+
+  /** As many lines as go into one write, at least one. */
+  #nextBatch(): Buffer {
+    let bytes = 0;
+    let count = 0;
+    for (const line of this.#lines) {
+      bytes += Buffer.byteLength(line);
+      if (count > 0 && bytes > ATOMIC_BYTES) break;
+      count += 1;
+    }
+    return Buffer.from(this.#lines.splice(0, count).join(''));
   }
 }
