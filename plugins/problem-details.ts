@@ -13,7 +13,6 @@ const frameworkCodes: Readonly<Record<string, ProblemCode>> = {
   FST_INVALID_MULTIPART_CONTENT_TYPE: 'MEDIA_TYPE_UNSUPPORTED',
   FST_REQ_FILE_TOO_LARGE: 'UPLOAD_TOO_LARGE',
   FST_FILES_LIMIT: 'FILE_DUPLICATE',
-  FST_UNDER_PRESSURE: 'OVERLOADED',
 };
 
 /** What else the framework throws, by its status. */
