@@ -10,7 +10,8 @@ import { seedRows } from './seed/rows.js';
 const USAGE = `npm run seed -- --images 1000000 [--seed 1]
   Writes rows straight into the database that the configuration names (DATABASE_URL, or the embedded one
   under DATA_DIR, running or not): images, their renditions and finished jobs, to try lists and exports on.
-  THESE ROWS HAVE NO FILES: a download of them answers 404. The same seed and number give the same rows.
+  THESE ROWS HAVE NO FILES: a download of them answers 404. The same seed and number give the same rows,
+  and finish what was cut off; where they are all there it refuses: give another --seed for more.
 
 npm run seed -- --pictures 20 [--url http://127.0.0.1:3000]
   Makes pictures and uploads them, with the presets thumbnail and small, to a service that runs.`;
@@ -27,7 +28,7 @@ async function writeRows(images: number, seed: number): Promise<void> {
     const onProgress = (done: number): void => {
       if (process.stdout.isTTY) process.stdout.write(`\r${done} of ${images} images`);
     };
-    await seedRows({ url, images, seed, onProgress });
+    await seedRows({ url: database.superuserUrl ?? url, images, seed, onProgress });
   } finally {
     await database.close();
   }

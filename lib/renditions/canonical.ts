@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../canonical-json.js';
 import { Problem } from '../errors.js';
 import { onWhite, parseColour, toHex } from './colour.js';
 import { formatErrors } from './combinations.js';
@@ -88,21 +89,20 @@ export function canonicalOptions(
   };
 }
 
-/**
- * Canonical options as JSON with sorted names all the way down. Equal requests give equal text, also
- * after a trip through a database column that does not keep the order of names.
- */
-export function canonicalJson(canonical: CanonicalOptions): string {
-  return JSON.stringify(canonical, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
+/** The texts of canonical options: ids and names are made of them, and the members of a batch share them. */
+const texts = new WeakMap<CanonicalOptions, string>();
+
+function textOf(canonical: CanonicalOptions): string {
+  const known = texts.get(canonical);
+  if (known !== undefined) return known;
+  const text = canonicalJson(canonical);
+  texts.set(canonical, text);
+  return text;
 }
 
 /** A short name for canonical options, for storage keys: 32 hexadecimal digits of their SHA-256. */
 export function optionsHash(canonical: CanonicalOptions): string {
-  return createHash('sha256').update(canonicalJson(canonical)).digest('hex').slice(0, 32);
+  return createHash('sha256').update(textOf(canonical)).digest('hex').slice(0, 32);
 }
 
 /**
@@ -113,7 +113,7 @@ export function optionsHash(canonical: CanonicalOptions): string {
  */
 export function renditionId(sha256: string, canonical: CanonicalOptions): string {
   const digest = createHash('sha256')
-    .update(`${sha256}\n${canonicalJson(canonical)}`)
+    .update(`${sha256}\n${textOf(canonical)}`)
     .digest();
   digest.writeUInt8((digest.readUInt8(6) & 0x0f) | 0x80, 6);
   digest.writeUInt8((digest.readUInt8(8) & 0x3f) | 0x80, 8);

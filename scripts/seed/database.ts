@@ -10,6 +10,8 @@ import { systemErrorCode } from '../../lib/errors.js';
 /** A database to work on, and what lets it go. */
 export interface OpenedDatabase {
   readonly url: string;
+  /** The same as the superuser, where it is ours to be: the embedded one. */
+  readonly superuserUrl?: string;
   readonly close: () => Promise<void>;
 }
 
@@ -20,13 +22,21 @@ export interface OpenedDatabase {
 export async function openConfigured(
   config: Pick<Config, 'databaseUrl' | 'dataDir'>,
 ): Promise<OpenedDatabase> {
-  const url = config.databaseUrl ?? (await runningUrl(`${config.dataDir}/postgres`));
-  if (url !== undefined) return { url, close: async () => undefined };
+  if (config.databaseUrl !== undefined) return { url: config.databaseUrl, close: async () => undefined };
+  const url = await runningUrl(`${config.dataDir}/postgres`);
+  if (url !== undefined) return { url, superuserUrl: asSuperuser(url), close: async () => undefined };
   const embedded = await startEmbeddedPostgres({
     dataDir: `${config.dataDir}/postgres`,
     log: () => undefined,
   });
-  return { url: embedded.url, close: () => embedded.stop() };
+  return { url: embedded.url, superuserUrl: asSuperuser(embedded.url), close: () => embedded.stop() };
+}
+
+/** All roles of the embedded PostgreSQL have one password. */
+function asSuperuser(url: string): string {
+  const changed = new URL(url);
+  changed.username = 'postgres';
+  return changed.href;
 }
 
 /** Where the embedded PostgreSQL of a Halftone that runs is reached; undefined where none does. */

@@ -23,24 +23,19 @@ export interface PresetRow {
 }
 
 /**
- * Makes the images of a chunk in a temporary table. Every choice comes from bytes of a SHA-256 of the
- * seed and the image's number, so the same seed gives the same rows; the times are spread over the two
- * years before November 2026, in the order of the numbers. `offset 0` keeps PostgreSQL from computing a
- * subquery's value again wherever it is used. The hashes begin in the order of the numbers too: their
- * indexes are then filled at one end, which takes a fifth of the time.
+ * The images of a chunk, as a query. Every choice comes from bytes of a SHA-256 of the seed and the
+ * image's number, so the same seed gives the same rows; the times are spread over the two years before
+ * November 2026, in the order of the numbers. `offset 0` keeps PostgreSQL from computing a subquery's
+ * value again wherever it is used. The hashes begin in the order of the numbers too: their indexes are
+ * then filled at one end, which takes a fifth of the time. JSON is written as text and parsed once, which
+ * takes a third of the time of building it from values; the texts in it need no escapes.
  */
-export async function prepareImages(
-  sql: TransactionSql,
-  { seed, images, first, last }: Chunk,
-): Promise<void> {
-  await sql`
-    create temp table seeded on commit drop as
+function imagesOf(sql: TransactionSql, { seed, images, first, last }: Chunk) {
+  return sql`
     select
-      (substr(lpad(to_hex(ms), 12, '0'), 1, 8) || '-' || substr(lpad(to_hex(ms), 12, '0'), 9, 4)
-        || '-7' || substr(hex, 1, 3) || '-a' || substr(hex, 4, 3) || '-' || substr(hex, 7, 12))::uuid as id,
-      (substr(lpad(to_hex(ms), 12, '0'), 1, 8) || '-' || substr(lpad(to_hex(ms), 12, '0'), 9, 4)
-        || '-7' || substr(hex, 21, 3) || '-b' || substr(hex, 24, 3) || '-' || substr(hex, 27, 12))::uuid as job_id,
-      to_timestamp(ms / 1000.0) as created_at,
+      ('0' || ms_hex || '7' || substr(hex, 1, 3) || 'a' || substr(hex, 4, 15))::uuid as id,
+      ('0' || ms_hex || '7' || substr(hex, 21, 3) || 'b' || substr(hex, 24, 15))::uuid as job_id,
+      timestamptz '1970-01-01 00:00:00Z' + ms * interval '1 millisecond' as created_at,
       lpad(to_hex(4294967295 * (i - 1)::bigint / ${images}::bigint), 8, '0') || substr(hex, 9) as sha256,
       case a % 4
         when 0 then 'IMG_' || lpad((i % 10000)::text, 4, '0')
@@ -53,22 +48,21 @@ export async function prepareImages(
       (case when content_type = 'image/jpeg' and c % 5 = 0 then (array[3, 6, 8])[1 + c % 3] else 1 end)::smallint as orientation,
       content_type in ('image/png', 'image/webp') and c % 3 = 0 as has_alpha,
       case when content_type = 'image/gif' then 1 + c % 40 else 1 end as pages,
-      case when c < 40 then '{}'::jsonb else jsonb_strip_nulls(jsonb_build_object(
-        'camera', case when content_type = 'image/jpeg' then camera end,
-        'iso', case when content_type = 'image/jpeg' then 100 * (1 << (b % 6)) end,
-        'place', jsonb_build_object('name', place, 'country', country),
-        'tags', to_jsonb((array[side, product, 'campaign ' || (i % 37)])[1:1 + c % 3])
-      )) end as metadata,
+      case when c < 40 then '{}'::jsonb else (
+        '{' || case when content_type = 'image/jpeg'
+          then '"camera": "' || camera || '", "iso": ' || 100 * (1 << (b % 6)) || ', ' else '' end
+        || '"place": {"name": "' || place || '", "country": "' || country || '"}, "tags": ["' || side
+        || case c % 3 when 0 then '"]}' when 1 then '", "' || product || '"]}'
+          else '", "' || product || '", "campaign ' || i % 37 || '"]}' end)::jsonb end as metadata,
       d
     from (
       select
-        i, hex, ms, get_byte(h, 20) as a, get_byte(h, 21) as b, get_byte(h, 22) as c, get_byte(h, 23) as d,
+        i, hex, ms, to_hex(ms) as ms_hex, get_byte(h, 20) as a, get_byte(h, 21) as b, get_byte(h, 22) as c, get_byte(h, 23) as d,
         get_byte(h, 24) as t, size[1] as width, size[2] as height, camera, place, country, product, side,
         content_type, extension
       from (
         select i, h, encode(h, 'hex') as hex,
-          (extract(epoch from timestamptz '2024-11-01 00:00:00Z') * 1000)::bigint
-            + (63072000000::numeric * (i - 1) / ${images}::bigint)::bigint as ms
+          1730419200000 + 63072000000 * (i - 1) / ${images}::bigint as ms
         from generate_series(${first}::integer, ${last}::integer) as i,
           lateral (select sha256(convert_to(${String(seed)}::text || ':' || i, 'UTF8')) offset 0) as hashed (h)
         offset 0
@@ -88,6 +82,20 @@ export async function prepareImages(
         when get_byte(h, 24) < 253 then 'image/avif' else 'image/tiff' end offset 0) as typed (content_type),
       lateral (select case content_type when 'image/jpeg' then 'jpg' else substr(content_type, 7) end) as named (extension)
     ) as drawn`;
+}
+
+/** Whether the rows of a chunk are in the database: they come and go together. */
+export async function isThere(sql: TransactionSql, chunk: Chunk): Promise<boolean> {
+  const [row] = await sql<{ there: boolean }[]>`
+    select exists (
+      select from images join (${imagesOf(sql, { ...chunk, last: chunk.first })}) as first using (id)
+    ) as there`;
+  return row?.there ?? false;
+}
+
+/** Makes the images of a chunk in a temporary table. */
+export async function prepareImages(sql: TransactionSql, chunk: Chunk): Promise<void> {
+  await sql`create temp table seeded on commit drop as ${imagesOf(sql, chunk)}`;
   // Nobody but us looks at a temporary table, and without statistics the joins are planned badly.
   await sql`analyze seeded (id)`;
 }
@@ -107,7 +115,7 @@ export async function insertImages(sql: TransactionSql): Promise<void> {
 export async function insertRenditions(sql: TransactionSql, presets: readonly PresetRow[]): Promise<void> {
   await sql`
     create temp table rendered on commit drop as
-    select image.id as image_id, preset.name, preset.options, preset.hash, image.created_at + interval '2 seconds' as created_at,
+    select image.id as image_id, preset.name, preset.options, preset.canonical, preset.hash, image.created_at + interval '2 seconds' as created_at,
       (encode(substr(set_byte(set_byte(h, 6, get_byte(h, 6) & 15 | 128), 8, get_byte(h, 8) & 63 | 128), 1, 16), 'hex'))::uuid as id,
       encode(sha256(h), 'hex') as sha256, box.width, box.height,
       greatest(100, box.width * box.height * (10 + d % 20) / 200) as bytes
@@ -134,10 +142,11 @@ export async function insertJobs(sql: TransactionSql): Promise<void> {
       (id, tenant_id, type, state, progress, priority, attempts_made, attempts_max, image_id, request, result,
        created_at, enqueued_at, started_at, finished_at, updated_at, version)
     select job_id, 'default', 'resize', 'completed', 100, (array['normal', 'normal', 'low', 'high'])[1 + d % 4], 1, 3, seeded.id,
-      jsonb_build_object('renditions', jsonb_agg(jsonb_build_object('id', rendered.id, 'name', name, 'options', options))),
-      jsonb_build_object('imageId', seeded.id, 'renditions', jsonb_agg(jsonb_build_object(
-        'id', rendered.id, 'name', name, 'contentType', 'image/webp', 'width', rendered.width, 'height', rendered.height,
-        'bytes', rendered.bytes, 'url', '/v1/images/' || seeded.id || '/renditions/' || rendered.id || '/content'))),
+      concat('{"renditions": [', string_agg(concat('{"id": "', rendered.id, '", "name": "', name, '", "options": ', canonical, '}'), ', ' order by rendered.id), ']}')::jsonb,
+      concat('{"imageId": "', seeded.id, '", "renditions": [', string_agg(concat(
+        '{"id": "', rendered.id, '", "name": "', name, '", "contentType": "image/webp", "width": ', rendered.width,
+        ', "height": ', rendered.height, ', "bytes": ', rendered.bytes,
+        ', "url": "/v1/images/', seeded.id, '/renditions/', rendered.id, '/content"}'), ', ' order by rendered.id), ']}')::jsonb,
       seeded.created_at, seeded.created_at, seeded.created_at + interval '40 milliseconds' * d,
       rendered.created_at + interval '40 milliseconds' * d, rendered.created_at + interval '40 milliseconds' * d, 3
     from seeded join rendered on image_id = seeded.id

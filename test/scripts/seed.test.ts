@@ -4,7 +4,7 @@ import { test } from 'tap';
 import { renditionId } from '../../lib/renditions/canonical.js';
 import { seedRows } from '../../scripts/seed/rows.js';
 import { migrateTestDatabase } from '../helpers/database.js';
-import { testDatabase } from '../helpers/services.js';
+import { startPostgres, testDatabase } from '../helpers/services.js';
 
 const IMAGES = 600;
 const onProgress = (): void => undefined;
@@ -49,14 +49,47 @@ test('rows of every kind, none of them waiting for work', async (t) => {
   await seedRows({ url, images: 10, seed: 8, onProgress });
 });
 
+async function digest(sql: postgres.Sql): Promise<string> {
+  const rows = await sql`
+    select i::text as row from images i union all select r::text from renditions r union all select j::text from jobs j order by 1`;
+  return createHash('sha256').update(JSON.stringify(rows)).digest('hex');
+}
+
 test('the same seed gives the same rows', async (t) => {
   const digests: string[] = [];
   for (const seed of [1, 1, 2]) {
     const { sql } = await seeded(t, seed);
-    const rows = await sql`
-      select i::text as row from images i union all select r::text from renditions r union all select j::text from jobs j order by 1`;
-    digests.push(createHash('sha256').update(JSON.stringify(rows)).digest('hex'));
+    digests.push(await digest(sql));
   }
   t.equal(digests[0], digests[1]);
   t.not(digests[0], digests[2]);
+});
+
+test('what was cut off is finished by the same seed, and the rows are those of a run in one go', async (t) => {
+  const url = await testDatabase(t);
+  await migrateTestDatabase(url);
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  t.teardown(() => sql.end({ timeout: 0 }));
+  const options = { url, images: IMAGES, seed: 3, chunkImages: 50 };
+  const cutOff = (): never => {
+    throw new Error('cut off');
+  };
+  await t.rejects(seedRows({ ...options, onProgress: cutOff }), /cut off/);
+  const [found] = await sql<{ images: number }[]>`select count(*)::integer as images from images`;
+  t.ok(found && found.images >= 50 && found.images < IMAGES, 'some of them are there');
+  const progress: number[] = [];
+  await seedRows({ ...options, onProgress: (images) => progress.push(images) });
+  t.equal(progress.at(-1), IMAGES);
+  t.equal(await digest(sql), await digest((await seeded(t, 3)).sql));
+});
+
+test('without looking foreign keys up the rows are the same, and so they hold', async (t) => {
+  const server = await startPostgres(t);
+  await migrateTestDatabase(server.url);
+  const superuser = new URL(server.url);
+  superuser.username = 'postgres';
+  await seedRows({ url: superuser.href, images: IMAGES, seed: 4, onProgress });
+  const sql = postgres(server.url, { max: 1, onnotice: () => undefined });
+  t.teardown(() => sql.end({ timeout: 0 }));
+  t.equal(await digest(sql), await digest((await seeded(t, 4)).sql));
 });

@@ -1,10 +1,6 @@
 import t from 'tap';
-import {
-  canonicalJson,
-  canonicalOptions,
-  optionsHash,
-  renditionId,
-} from '../../../lib/renditions/canonical.js';
+import { canonicalJson } from '../../../lib/canonical-json.js';
+import { canonicalOptions, optionsHash, renditionId } from '../../../lib/renditions/canonical.js';
 import { contentTypeOf, extensionOf } from '../../../lib/renditions/formats.js';
 import type { RenditionOptions } from '../../../lib/renditions/options-schema.js';
 
