@@ -1,27 +1,35 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { StringDecoder } from 'node:string_decoder';
 
 /** A cell as text; null where it is empty without quotes. */
 export type Cell = string | null;
 
-const READ_BYTES = 256 * 1024;
+const PIECE_BYTES = 64 * 1024;
 const QUOTE = 34;
 const COMMA = 44;
 const NEWLINE = 10;
 
 /**
- * Reads the rows of a CSV that COPY wrote (see `FileTask`), without its header, some thousand at a
- * time. Memory: a piece of 256 KiB and its rows, or the longest row where that is longer.
+ * Reads the rows of a CSV that COPY wrote (see `FileTask`), without its header, those of a
+ * piece at a time. Memory: a piece and its rows, or the longest row where that is longer.
  *
  * General CSV readers take an empty cell and `""` for the same; here they are null and empty text.
  *
- * @throws Error when the text ends within a row
+ * @param pieceBytes where each row takes its time, a piece should be small: V8 collects late what has
+ *   been there for a while
+ * @throws Error when the text ends within a row; the signal's reason when aborted
  */
-export async function* readCsvRows(path: string, signal: AbortSignal): AsyncGenerator<Cell[][]> {
+export async function* readCsvRows(
+  path: string,
+  signal: AbortSignal,
+  pieceBytes = PIECE_BYTES,
+): AsyncGenerator<Cell[][]> {
   let rest = '';
   let header = true;
-  const source = createReadStream(path, { encoding: 'utf8', highWaterMark: READ_BYTES, signal });
-  for await (const piece of source) {
-    const text: string = rest + piece;
+  // A row that is not whole is looked through again from its start: each time with as much again.
+  for await (const piece of readText(path, pieceBytes, () => rest.length)) {
+    signal.throwIfAborted();
+    const text = rest + piece;
     const rows: Cell[][] = [];
     rest = text.slice(takeRows(text, rows));
     if (header && rows.length > 0) {
@@ -31,6 +39,31 @@ export async function* readCsvRows(path: string, signal: AbortSignal): AsyncGene
     if (rows.length > 0) yield rows;
   }
   if (rest !== '') throw new Error('the CSV ends within a row');
+}
+
+/**
+ * A file's text in pieces, read into one buffer: a stream would leave one behind for each piece.
+ *
+ * @param least how long the next piece is to be, where there is so much
+ */
+async function* readText(path: string, pieceBytes: number, least: () => number): AsyncGenerator<string> {
+  const file = await open(path);
+  try {
+    const decoder = new StringDecoder('utf8');
+    const buffer = Buffer.allocUnsafe(pieceBytes);
+    let text = '';
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) break;
+      text += decoder.write(buffer.subarray(0, bytesRead));
+      if (text.length < least()) continue;
+      yield text;
+      text = '';
+    }
+    yield text + decoder.end();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Adds each row that ends within the text. @returns where the first one begins that does not */

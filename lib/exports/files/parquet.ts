@@ -11,9 +11,9 @@ const THREADS = '1';
 /** Rows a row group: what is in memory at a time. A multiple of DuckDB's vectors of 2,048. */
 const ROW_GROUP_ROWS = 20_480;
 /** The longest row that is read. Metadata takes 16 KiB at most, a job's result some tens. */
-const MAX_ROW_BYTES = 4_000_000;
-/** DuckDB reads the CSV in buffers of this size; the default is eight times as large. */
-const CSV_BUFFER_BYTES = 8_000_000;
+const MAX_ROW_BYTES = 2_000_000;
+/** DuckDB reads the CSV in a few buffers of this size; the default is sixteen times as large. */
+const CSV_BUFFER_BYTES = 4_000_000;
 const MEMORY_LIMIT = '512MB';
 const PROGRESS_MS = 250;
 

@@ -3,6 +3,7 @@ import { type Cell, readCsvRows } from './csv-rows.js';
 import { assertAllRows, type FileTask, tooManyRows, wholeOrNothing } from './file-task.js';
 import { cellXml, columnLetters } from './xlsx/cells.js';
 import { fixedParts, SHEET_END, SHEET_PATH, sheetStart } from './xlsx/parts.js';
+import { TextPieces } from './xlsx/text-pieces.js';
 import { ZipEntryTooLarge, ZipWriter } from './zip-writer.js';
 
 /** What a sheet takes beside its header: 2^20 rows in all (Excel's specifications and limits). */
@@ -10,6 +11,10 @@ export const MAX_XLSX_ROWS = 1_048_575;
 
 /** Three times as fast as the default 6, and the file a sixth larger. */
 const DEFLATE_LEVEL = 2;
+
+const CSV_PIECE_BYTES = 16 * 1024;
+/** Each report of progress goes from thread to thread. */
+const PROGRESS_ROWS = 5_000;
 
 /** What {@link writeXlsx} did. */
 export interface XlsxOutcome {
@@ -65,22 +70,27 @@ class Sheet {
     this.#columns = task.columns.map((column, index) => ({ ...column, letters: columnLetters(index) }));
   }
 
-  /** The sheet's XML, a piece for each some thousand rows. */
+  /** The sheet's XML; each piece is overwritten by the next. */
   async *content(): AsyncGenerator<Buffer> {
     const { csvPath, signal, rows: expected, columns, onProgress } = this.#task;
-    yield Buffer.from(sheetStart(columns));
+    const pieces = new TextPieces();
+    yield* pieces.add(sheetStart(columns));
     let done = 0;
-    for await (const rows of readCsvRows(csvPath, signal)) {
-      let xml = '';
+    let told = 0;
+    for await (const rows of readCsvRows(csvPath, signal, CSV_PIECE_BYTES)) {
       for (const row of rows) {
         done += 1;
-        xml += this.#rowXml(row, done + 1);
+        // Not `yield*`, which would await something for each row.
+        for (const piece of pieces.add(this.#rowXml(row, done + 1))) yield piece;
       }
-      yield Buffer.from(xml);
+      if (done - told < PROGRESS_ROWS) continue;
+      told = done;
       onProgress(Math.min(done, expected));
     }
     assertAllRows(done, expected);
-    yield Buffer.from(SHEET_END);
+    onProgress(done);
+    yield* pieces.add(SHEET_END);
+    yield* pieces.rest();
   }
 
   #rowXml(row: readonly Cell[], number: number): string {

@@ -1,6 +1,5 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { createDeflateRaw } from 'node:zlib';
+import { createDeflateRaw, type DeflateRaw } from 'node:zlib';
 import { crc32 } from './crc32.js';
 import { WriteBuffer } from './write-buffer.js';
 import { centralRecord, endRecords, localHeader, MAX_32, type ZipEntry } from './zip-records.js';
@@ -14,6 +13,7 @@ export interface ZipSource {
   readonly modifiedAt: Date;
   /** How many bytes it has, as far as known: one of 4 GiB or more needs another kind of header. */
   readonly bytes: number;
+  /** Each chunk may be used again for the next one: whoever reads it is done with it by then. */
   readonly content: Iterable<Buffer> | AsyncIterable<Buffer>;
   /** From 1 (fast) to 9 (small); without it the bytes are stored as they are. */
   readonly level?: number;
@@ -82,9 +82,7 @@ export class ZipWriter {
     const sink = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
       for await (const chunk of chunks) await this.#output.write(chunk);
     };
-    if (level === undefined) await sink(source);
-    // Compresses on libuv's threads, while the next piece is being made.
-    else await pipeline(source, createDeflateRaw({ level, chunkSize: DEFLATE_CHUNK_BYTES }), sink);
+    await sink(level === undefined ? source : deflated(source, level));
     const entry = { ...blank, ...counted, packedBytes: this.#output.position - start };
     if (!large && (entry.bytes >= MAX_32 || entry.packedBytes >= MAX_32)) {
       throw new ZipEntryTooLarge(`${name} has 4 GiB or more`);
@@ -107,6 +105,29 @@ export class ZipWriter {
     for (const handle of this.#handles) await handle.close();
     await rm(this.#directoryPath, { force: true });
   }
+}
+
+/** Packs on libuv's threads. It takes a chunk when it is done with the one before. */
+async function* deflated(source: AsyncIterable<Buffer>, level: number): AsyncGenerator<Buffer> {
+  const deflate = createDeflateRaw({ level, chunkSize: DEFLATE_CHUNK_BYTES });
+  const fed = feed(source, deflate).catch((error: unknown) => {
+    deflate.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  try {
+    yield* deflate;
+  } finally {
+    deflate.destroy();
+    await fed;
+  }
+}
+
+async function feed(source: AsyncIterable<Buffer>, deflate: DeflateRaw): Promise<void> {
+  for await (const chunk of source) {
+    await new Promise<void>((resolve, reject) => {
+      deflate.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+  deflate.end();
 }
 
 async function* counting(
