@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { type ByteSource, PacedSource, StreamSource } from './byte-source.js';
 
 /** What an export's connection is called in `pg_stat_activity`. */
 export const EXPORT_APPLICATION = 'halftone-export';
@@ -19,6 +20,8 @@ const CLIENT_CHECK = "select set_config('client_connection_check_interval', '1s'
 /** A connection of one export: nobody else uses it, and it goes when the export does. */
 export interface ExportConnection {
   readonly client: pg.Client;
+  /** How its bytes are read once a copy runs. */
+  readonly source: ByteSource;
   /** The process id of its backend. */
   readonly pid: number;
 }
@@ -31,7 +34,9 @@ export interface ExportConnection {
  * bytes, and a copy that is left leaves its backend blocked in a write to a socket that nobody reads.
  */
 export async function connectExport(databaseUrl: string, signal: AbortSignal): Promise<ExportConnection> {
+  const paced = new PacedSource();
   const client = new pg.Client({
+    stream: () => paced.socket,
     connectionString: libpqUrl(databaseUrl),
     application_name: EXPORT_APPLICATION,
     connectionTimeoutMillis: CONNECT_MS,
@@ -49,7 +54,8 @@ export async function connectExport(databaseUrl: string, signal: AbortSignal): P
     if (!backend) throw new Error('PostgreSQL does not say which backend this is');
     // Where the system cannot tell PostgreSQL that a client has gone, only its next write does.
     await client.query(CLIENT_CHECK).catch(() => undefined);
-    return { client, pid: backend.pid };
+    const { stream } = client.connection;
+    return { client, pid: backend.pid, source: stream === paced.socket ? paced : new StreamSource(stream) };
   } catch (error) {
     leave();
     throw error;

@@ -1,10 +1,13 @@
-import type { Duplex } from 'node:stream';
 import type pg from 'pg';
+import type { ByteSource } from './byte-source.js';
 
 /** What a copy tells of itself. */
 export interface CopyEvents {
-  /** Some bytes of the output, wherever they begin and end. They belong to the receiver until it returns. */
-  onData(bytes: Buffer): void;
+  /**
+   * Some bytes of the output, wherever they begin and end: those of `chunk` from `start` to before `end`.
+   * They belong to the receiver until it returns.
+   */
+  onData(chunk: Buffer, start: number, end: number): void;
   /** PostgreSQL has sent everything, and is ready for the next statement. */
   onEnd(): void;
   /** It failed, or the connection did. */
@@ -24,10 +27,11 @@ const READY_FOR_QUERY = 0x5a;
 export class CopyQuery implements pg.Submittable {
   readonly #statement: string;
   readonly #events: CopyEvents;
-  #stream: Duplex | undefined;
+  readonly #source: ByteSource;
   /** The head of a message, of which a chunk may hold only a part. */
   readonly #head = Buffer.alloc(HEADER_BYTES);
   #headBytes = 0;
+  #type = 0;
   /** How much of the current message is still to come. */
   #left = 0;
   /** The body of a message that is no row. */
@@ -36,16 +40,16 @@ export class CopyQuery implements pg.Submittable {
   /** How many rows came so far; the header of a CSV is one. */
   rows = 0;
 
-  constructor(statement: string, events: CopyEvents) {
+  /** @param source reads the connection that the query will be run on */
+  constructor(statement: string, source: ByteSource, events: CopyEvents) {
     this.#statement = statement;
+    this.#source = source;
     this.#events = events;
   }
 
   /** For `pg`, whose turn to send the statement it is. */
   submit(connection: pg.Connection): void {
-    this.#stream = connection.stream;
-    connection.stream.removeAllListeners('data');
-    connection.stream.on('data', (chunk: Buffer) => this.read(chunk));
+    this.#source.start((chunk) => this.read(chunk));
     connection.query(this.#statement);
   }
 
@@ -56,12 +60,12 @@ export class CopyQuery implements pg.Submittable {
 
   /** Holds PostgreSQL back. What was read already still comes. */
   pause(): void {
-    this.#stream?.pause();
+    this.#source.pause();
   }
 
   /** Lets it go on. */
   resume(): void {
-    this.#stream?.resume();
+    this.#source.resume();
   }
 
   /** Takes what the socket read: the protocol's messages, cut anywhere. */
@@ -74,25 +78,33 @@ export class CopyQuery implements pg.Submittable {
       }
       const end = Math.min(chunk.length, at + this.#left);
       this.#left -= end - at;
-      const part = chunk.subarray(at, end);
+      if (this.#type === COPY_DATA) this.#events.onData(chunk, at, end);
+      else this.#readBody(chunk.subarray(at, end));
       at = end;
-      if (this.#head[0] === COPY_DATA) this.#events.onData(part);
-      else this.#readBody(part);
     }
   }
 
   #readHead(chunk: Buffer, start: number): number {
-    let at = start;
-    while (this.#headBytes < HEADER_BYTES && at < chunk.length) {
-      this.#head[this.#headBytes++] = chunk[at++] ?? 0;
+    const whole = start + HEADER_BYTES;
+    if (this.#headBytes === 0 && whole <= chunk.length) {
+      this.#begin(chunk, start);
+      return whole;
     }
-    if (this.#headBytes < HEADER_BYTES) return at;
-    this.#headBytes = 0;
+    const copied = chunk.copy(this.#head, this.#headBytes, start);
+    this.#headBytes += copied;
+    if (this.#headBytes === HEADER_BYTES) {
+      this.#headBytes = 0;
+      this.#begin(this.#head, 0);
+    }
+    return start + copied;
+  }
+
+  #begin(head: Buffer, at: number): void {
+    this.#type = head.readUInt8(at);
     // The length counts itself.
-    this.#left = this.#head.readUInt32BE(1) - 4;
-    if (this.#head[0] === COPY_DATA) this.rows++;
+    this.#left = head.readUInt32BE(at + 1) - 4;
+    if (this.#type === COPY_DATA) this.rows++;
     else if (this.#left === 0) this.#readBody(Buffer.alloc(0));
-    return at;
   }
 
   #readBody(part: Buffer): void {
@@ -100,8 +112,8 @@ export class CopyQuery implements pg.Submittable {
     if (this.#left > 0) return;
     const body = Buffer.concat(this.#body);
     this.#body = [];
-    if (this.#head[0] === ERROR_RESPONSE) this.#fail(serverError(body));
-    else if (this.#head[0] === READY_FOR_QUERY && !this.#over) {
+    if (this.#type === ERROR_RESPONSE) this.#fail(serverError(body));
+    else if (this.#type === READY_FOR_QUERY && !this.#over) {
       this.#over = true;
       this.#events.onEnd();
     }

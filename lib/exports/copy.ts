@@ -1,10 +1,11 @@
+import { setPriority } from 'node:os';
 import { Readable } from 'node:stream';
 import type pg from 'pg';
 import { type Database, databaseProblem } from '../database/client.js';
 import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
-import { Blocks } from './blocks.js';
+import { BLOCK_BYTES, Blocks } from './blocks.js';
 import { connectExport, destroyConnection, EXPORT_APPLICATION, type ExportConnection } from './connection.js';
 import { CopyQuery } from './copy-query.js';
 
@@ -14,19 +15,22 @@ export interface CopyDeps {
   /** The pool, by which a copy that is left is cancelled. */
   readonly database: Database;
   readonly log: Logger;
+  /** Whether PostgreSQL runs on this machine, as a part of ours: then what an export asks of it stands behind all else. */
+  readonly isOurs?: boolean;
 }
 
 const START_MS = 5_000;
 const END_MS = 2_000;
+const EXPORT_NICE = 10;
 /** What waits in memory for a slow reader before PostgreSQL has to. */
-const BUFFERED_BYTES = 256 * 1024;
+const BUFFERED_BYTES = 2 * BLOCK_BYTES;
 /** How long the first rows of a block wait for others to fill it, in ms. */
 const FLUSH_MS = 20;
 /** Longest that PostgreSQL may be silent while a reader waits. */
 const SILENCE_MS = 120_000;
 
 /**
- * The output of one COPY, in blocks of 64 KiB. One COPY is one statement, and so one consistent snapshot.
+ * The output of one COPY, in blocks of 256 KiB. One COPY is one statement, and so one consistent snapshot.
  *
  * It fails when the copy does, and never ends in the middle. A reader that is slow holds PostgreSQL back.
  * Whoever leaves it destroys it, and the backend is free at once.
@@ -63,8 +67,8 @@ export class Copy extends Readable {
     this.#blocks = new Blocks((block) => this.#take(block));
     this.#flusher = setInterval(() => this.#blocks.flush(), FLUSH_MS);
     this.#query = connection.client.query(
-      new CopyQuery(statement, {
-        onData: (bytes) => this.#blocks.add(bytes),
+      new CopyQuery(statement, connection.source, {
+        onData: (chunk, start, end) => this.#blocks.add(chunk, start, end),
         onEnd: () => this.#finish(),
         onError: (error) => this.destroy(asError(databaseProblem(error))),
       }),
@@ -101,6 +105,8 @@ export class Copy extends Readable {
   #finish(): void {
     clearTimeout(this.#silence);
     this.#ended = endConnection(this.#connection.client);
+    // PostgreSQL's goodbye is read even where the rows before it still wait.
+    this.#query.resume();
     this.#blocks.flush();
     this.push(null);
     this.#settleStarted.resolve();
@@ -145,6 +151,7 @@ export async function openCopy(deps: CopyDeps, statement: string, signal: AbortS
       START_MS,
       () => unavailable('did not answer in time'),
     );
+    if (deps.isOurs) standBack(connection.pid);
     const copy = new Copy(deps, connection, statement);
     const leave = (): void => void copy.destroy();
     signal.addEventListener('abort', leave, { once: true });
@@ -158,6 +165,15 @@ export async function openCopy(deps: CopyDeps, statement: string, signal: AbortS
     abandoned.abort();
     signal.throwIfAborted();
     throw databaseProblem(error);
+  }
+}
+
+/** Has a backend take the CPU after requests and their queries: it only ever waits when there is a choice. */
+function standBack(pid: number): void {
+  try {
+    setPriority(pid, EXPORT_NICE);
+  } catch {
+    // Where the system does not let us, it is as quick as the others.
   }
 }
 

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rm, utimes } from 'node:fs/promises';
 import { pipeline, type Readable, Transform } from 'node:stream';
+import { pipeline as flow } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
+import { storageProblem } from '../errors.js';
 import type { BlobStore } from '../storage/blob-store.js';
 import { spool } from '../storage/spool.js';
 import { type ExportBody, requestOf } from './body.js';
@@ -59,10 +61,10 @@ export async function writeExport(
   const request = requestOf(body);
   switch (body.format) {
     case 'csv':
-      return writeRows(deps, task, request, { ...csvFormat(body), compression: body.compression }, control);
+      return writeText(deps, task, request, { ...csvFormat(body), compression: body.compression }, control);
     case 'ndjson':
     case 'json':
-      return writeRows(deps, task, request, { format: body.format, compression: body.compression }, control);
+      return writeText(deps, task, request, { format: body.format, compression: body.compression }, control);
     case 'parquet':
       return fromCsv(deps, task, request, control, async (file) => {
         await writeParquet({ ...file, columns: exportColumns(request) });
@@ -87,14 +89,30 @@ export async function writeExport(
   }
 }
 
-/** PostgreSQL's output, packed or not, to the file. */
-async function writeRows(
+/** PostgreSQL's output, packed or not, as the file. */
+function writeText(
   deps: WriteDeps,
-  { tenantId, outputPath }: Pick<ExportTask, 'tenantId' | 'outputPath'>,
+  { tenantId, outputPath }: ExportTask,
   request: ExportRequest,
   { compression, ...format }: StreamFormat & { readonly compression: ExportCompression },
-  { signal, onProgress }: WriteControl,
+  control: WriteControl,
 ): Promise<FinishedFile> {
+  const { signal } = control;
+  const limits = { maxBytes: Infinity, headBytes: 0, onHead: () => {}, signal };
+  return writeRows(deps, tenantId, request, format, control, (source) =>
+    spool(packed(source, compression), outputPath, limits),
+  );
+}
+
+/** PostgreSQL's output to wherever `write` takes it. */
+async function writeRows<Written extends object>(
+  deps: WriteDeps,
+  tenantId: string,
+  request: ExportRequest,
+  format: StreamFormat,
+  { signal, onProgress }: WriteControl,
+  write: (source: Readable) => Promise<Written>,
+): Promise<Written & { rows: number }> {
   // Counted beside the copy, which need not wait for it; without it there is no progress to see.
   let total = Number.POSITIVE_INFINITY;
   const counting = countRows(deps, tenantId, request).then(
@@ -106,14 +124,8 @@ async function writeRows(
   const { bytes: source, rows } = await openExport(deps, tenantId, request, format, signal);
   const follow = setInterval(() => onProgress(Math.min(1, rows() / Math.max(1, total))), PROGRESS_MS);
   try {
-    const bytes = packed(source, compression);
-    const spooled = await spool(bytes, outputPath, {
-      maxBytes: Infinity,
-      headBytes: 0,
-      onHead: () => {},
-      signal,
-    });
-    return { ...spooled, rows: rows() };
+    const written = await write(source);
+    return { ...written, rows: rows() };
   } finally {
     clearInterval(follow);
     source.destroy();
@@ -156,8 +168,13 @@ async function fromCsv(
   const fresh = setInterval(() => void utimes(csvPath, new Date(), new Date()).catch(() => {}), FRESH_MS);
   try {
     const half = { signal, onProgress: (share: number) => onProgress(share / 2) };
-    const format = { ...PLAIN_CSV, compression: 'none' } as const;
-    const { rows } = await writeRows(deps, { tenantId, outputPath: csvPath }, request, format, half);
+    // Read once and removed: neither its digest nor its being on the disk for good is worth the time.
+    const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, half, async (source) => {
+      await flow(source, createWriteStream(csvPath), { signal }).catch((error: unknown) => {
+        throw storageProblem(error);
+      });
+      return {};
+    });
     const done = await make({
       csvPath,
       rows,

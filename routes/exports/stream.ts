@@ -34,7 +34,8 @@ const stream: FastifyPluginAsyncTypebox<{ databaseUrl: string }> = async (app, {
       const { dataset, request: wanted, format } = readStreamQuery(request.query);
       if (streams >= maxExportStreams) throw tooMany(maxExportStreams);
       streams++;
-      const deps = { databaseUrl, database: app.database, log: app.log };
+      const isOurs = app.config.databaseUrl === undefined;
+      const deps = { databaseUrl, database: app.database, log: app.log, isOurs };
       const gone = clientGone(reply.raw);
       const started = request.timings.measure('db', () =>
         openExport(deps, request.tenantId, wanted, format, gone),
