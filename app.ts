@@ -6,9 +6,12 @@ import { answerClientError } from './lib/http/client-error.js';
 import { requestIds } from './lib/http/request-id.js';
 import type { ServiceLogger } from './lib/logger.js';
 import { compileSchema } from './lib/validation.js';
+import adminUi from './plugins/admin-ui.js';
+import alarms from './plugins/alarms.js';
 import compression from './plugins/compression.js';
 import etag from './plugins/etag.js';
 import health from './plugins/health.js';
+import idempotency from './plugins/idempotency.js';
 import jobEvents from './plugins/job-events.js';
 import metrics, { type MetricsSource } from './plugins/metrics.js';
 import openapi from './plugins/openapi.js';
@@ -21,6 +24,8 @@ import redis from './plugins/redis.js';
 import requestContext from './plugins/request-context.js';
 import settings from './plugins/settings.js';
 import storage from './plugins/storage.js';
+import tracing from './plugins/tracing.js';
+import createBatches from './routes/batches/create.js';
 import exportContent from './routes/exports/content.js';
 import createExports from './routes/exports/create.js';
 import readExports from './routes/exports/read.js';
@@ -30,15 +35,29 @@ import changeImages from './routes/images/change.js';
 import imageContent from './routes/images/content.js';
 import readImages from './routes/images/read.js';
 import uploadImages from './routes/images/upload.js';
+import createImports from './routes/imports/create.js';
+import importReports from './routes/imports/report.js';
+import cancelJobs from './routes/jobs/cancel.js';
+import followJobs from './routes/jobs/events.js';
 import listJobs from './routes/jobs/list.js';
 import pollJobs from './routes/jobs/poll.js';
+import retryJobs from './routes/jobs/retry.js';
 import presets from './routes/presets/presets.js';
+import actOnQueues from './routes/queues/act.js';
+import listQueues from './routes/queues/list.js';
 import renditionContent from './routes/renditions/content.js';
 import createRenditions from './routes/renditions/create.js';
 import readRenditions from './routes/renditions/read.js';
+import changeSchedules from './routes/schedules/change.js';
+import readSchedules from './routes/schedules/read.js';
 import healthRoutes from './routes/system/health.js';
 import metricsRoutes from './routes/system/metrics.js';
 import problemTypes from './routes/system/problems.js';
+import changeWebhooks from './routes/webhooks/change.js';
+import createWebhooks from './routes/webhooks/create.js';
+import listDeliveries from './routes/webhooks/deliveries.js';
+import readWebhooks from './routes/webhooks/read.js';
+import replayDeliveries from './routes/webhooks/replay.js';
 
 /** What the app needs that is not configuration. */
 export interface AppDeps {
@@ -77,6 +96,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   app.removeContentTypeParser('text/plain');
 
   await app.register(requestContext, { log: deps.log });
+  await app.register(tracing);
   await app.register(problemDetails);
   await app.register(openapi);
   await app.register(settings, { config });
@@ -87,7 +107,10 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(queues, { config, databaseUrl: deps.databaseUrl });
   await app.register(jobEvents);
   await app.register(health);
+  await app.register(alarms, { config });
+  await app.register(adminUi, { config });
   await app.register(rateLimit, { config });
+  await app.register(idempotency, { config });
 
   await app.register(async (system) => {
     await system.register(healthRoutes);
@@ -120,16 +143,34 @@ async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string 
     await reads.register(readRenditions);
     await reads.register(listJobs);
     await reads.register(readExports);
+    await reads.register(readSchedules);
     await reads.register(presets);
+    await reads.register(importReports);
+    await reads.register(readWebhooks);
+    await reads.register(listDeliveries);
+    await reads.register(listQueues);
   });
   await app.register(async (writes) => {
     await writes.register(overload);
     await writes.register(compression);
     await writes.register(uploadImages);
     await writes.register(changeImages);
+    await writes.register(cancelJobs);
+    await writes.register(changeSchedules);
+    await writes.register(retryJobs);
     await writes.register(createRenditions);
     await writes.register(createExports);
+    await writes.register(createImports);
+    await writes.register(createBatches);
+    await writes.register(actOnQueues);
     await writes.register(removeExports);
+    await writes.register(createWebhooks);
+    await writes.register(changeWebhooks);
+    await writes.register(replayDeliveries);
+  });
+  await app.register(async (live) => {
+    await live.register(overload);
+    await live.register(followJobs);
   });
   await app.register(async (exports) => {
     await exports.register(overload);

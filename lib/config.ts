@@ -52,6 +52,28 @@ const text = (fallback: string, takes: string, about: string): Setting<string> =
   parse: (value) => value,
 });
 
+const flag = (fallback: boolean, about: string): Setting<boolean> => ({
+  fallback: String(fallback),
+  takes: 'true or false',
+  about,
+  parse: (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
+});
+
+/** `somebody@example.com`, or `A name <somebody@example.com>`. */
+const address = (fallback: string | undefined, about: string): Setting<string> => ({
+  fallback,
+  takes: 'an e-mail address',
+  about,
+  parse: (value) => (/^[^\s@<>]+@[^\s@<>]+$|^[^<>@]*<[^\s@<>]+@[^\s@<>]+>$/.test(value) ? value : undefined),
+});
+
+const folder = (about: string): Setting<string> => ({
+  fallback: undefined,
+  takes: 'a folder',
+  about,
+  parse: (value) => resolve(value),
+});
+
 /** `false`, `true`, a number of hops, or a list of addresses: as Fastify's `trustProxy` takes it. */
 const proxies: Setting<boolean | number | string> = {
   fallback: 'false',
@@ -92,6 +114,10 @@ const settings = {
     'Resize threads; unset: available CPUs − 1, at least 1',
   ),
   maxUploadBytes: integer(50 * MIB, 1, 10 * 1024 * MIB, 'bytes', 'Largest upload'),
+  maxImportBytes: integer(1024 * MIB, 1, 100 * 1024 * MIB, 'bytes', 'Largest CSV of an import'),
+  importFolder: folder(
+    'Folder whose files the rows of an import may name by `path`; unset: paths are refused',
+  ),
   uploadTimeoutSeconds: integer(300, 1, 86_400, 'seconds', 'Longest a request may take to arrive'),
   maxInputPixels: integer(
     100_000_000,
@@ -120,6 +146,14 @@ const settings = {
     'Streamed exports at a time; each holds a connection of PostgreSQL',
   ),
   exportTtlHours: integer(72, 1, 87_600, 'hours', 'How long the file of an export is kept'),
+  eventTtlMinutes: integer(
+    60,
+    1,
+    10_080,
+    'minutes',
+    'How long events are kept for those who come back with `Last-Event-ID`',
+  ),
+  maxEventStreams: integer(4000, 1, 100_000, 'streams a process', 'Open streams of events at a time'),
   jobLockSeconds: integer(
     10,
     1,
@@ -127,6 +161,7 @@ const settings = {
     'seconds',
     'How long a job stays with a worker that died before another takes it',
   ),
+  retentionDays: integer(0, 0, 36_500, 'days; 0 = for ever', 'How long jobs that have ended are kept'),
   maintenanceSeconds: integer(30, 1, DAY_SECONDS, 'seconds', 'Interval of the maintenance job'),
   rateLimitMax: integer(1200, 0, 10_000_000, 'requests a client and window; 0 = off', 'General rate limit'),
   rateLimitWindowSeconds: integer(60, 1, DAY_SECONDS, 'seconds', 'Window of the rate limits'),
@@ -138,7 +173,67 @@ const settings = {
     'Rate limit of uploads, renditions and exports',
   ),
   trustProxy: proxies,
+  smtpUrl: url(['smtp:', 'smtps:'], 'Mail server, with user and password; unset: no e-mail is sent'),
+  mailFrom: address('Halftone <halftone@localhost>', 'Sender of e-mail'),
+  mailTo: address(
+    undefined,
+    'The operator, who is told when a webhook was switched off; unset: only the log is',
+  ),
+  allowPrivateHosts: flag(
+    false,
+    'Whether URLs of clients may lead to private addresses and other ports than 80 and 443',
+  ),
+  webhookTimeoutSeconds: integer(15, 1, 120, 'seconds', 'Longest a webhook may take to answer'),
   shutdownSeconds: integer(30, 1, 3600, 'seconds', 'Longest an orderly shutdown may take'),
+  alertIntervalSeconds: integer(10, 0, 3600, 'seconds; 0 = off', 'How often alarms are looked for'),
+  alertHoldSeconds: integer(
+    60,
+    0,
+    3600,
+    'seconds',
+    'How long a state must last before an alarm, or its end, is told',
+  ),
+  alertCooldownSeconds: integer(
+    600,
+    0,
+    DAY_SECONDS,
+    'seconds',
+    'Shortest time between two alarms of one kind',
+  ),
+  alertWebhookUrl: url(['http:', 'https:'], 'Where alarms are posted, beside the log'),
+  alertEmail: address(undefined, 'Where alarms are mailed, beside the log; needs `SMTP_URL`'),
+  alertJobSeconds: integer(30, 1, DAY_SECONDS, 'seconds', 'Alarm when a job runs for longer'),
+  alertBacklogJobs: integer(
+    1000,
+    1,
+    10_000_000,
+    'jobs',
+    'Alarm when more jobs of a type wait, and they grow',
+  ),
+  alertBacklogSeconds: integer(
+    300,
+    1,
+    DAY_SECONDS,
+    'seconds',
+    'Alarm when a job waits for longer, and none comes',
+  ),
+  alertMemoryPercent: integer(
+    80,
+    1,
+    100,
+    'per cent of what the container or machine has',
+    'Alarm when more memory is used',
+  ),
+  alertLoopDelayMs: integer(100, 1, 60_000, 'ms', 'Alarm when an event loop is later (p99)'),
+  alertErrorPercent: integer(1, 0, 100, 'per cent of the requests', 'Alarm when more are answered with 5xx'),
+  alertP95Ms: integer(
+    200,
+    1,
+    60_000,
+    'ms',
+    'Alarm when the p95 of requests is slower, files and waits apart',
+  ),
+  adminUi: flag(false, 'Whether `/admin/queues` shows what lies in the queues, to whoever reaches the port'),
   logLevel: oneOf(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     'info',
@@ -150,7 +245,14 @@ const settings = {
 type Settings = typeof settings;
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 /** Settings that may be unset; all others have a default. */
-type Optional = 'databaseUrl' | 'redisUrl';
+type Optional =
+  | 'databaseUrl'
+  | 'redisUrl'
+  | 'importFolder'
+  | 'alertWebhookUrl'
+  | 'alertEmail'
+  | 'smtpUrl'
+  | 'mailTo';
 
 /** The whole configuration, read once at the start and handed down. */
 export type Config = Readonly<
@@ -194,6 +296,9 @@ export function loadConfig(
     faults.push(
       `DATABASE_URL is unset; ROLE=${values['role']} needs one, only ROLE=all brings its own database.`,
     );
+  }
+  if (values['alertEmail'] !== undefined && values['smtpUrl'] === undefined) {
+    faults.push('SMTP_URL is unset; ALERT_EMAIL needs a mail server.');
   }
   if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   // Each value came from its own setting's parser, key by key: the record is a Config.

@@ -11,34 +11,67 @@ export const problems = {
   FILE_DUPLICATE: { status: 400, title: 'The form has more than one file' },
   FIELD_UNKNOWN: { status: 400, title: 'The request names an unknown field' },
   PRESET_UNKNOWN: { status: 400, title: 'There is no such preset' },
+  COLUMNS_INVALID: { status: 400, title: 'The CSV has not the columns it needs' },
+  IMAGE_UNKNOWN: { status: 400, title: 'The request names an unknown image' },
+  BATCH_TOO_LARGE: { status: 400, title: 'The batch has too many images' },
+  EVENT_ID_INVALID: { status: 400, title: 'The id is not one of an event of this stream' },
   CURSOR_INVALID: { status: 400, title: 'The cursor is not one of ours' },
+  IDEMPOTENCY_KEY_INVALID: { status: 400, title: 'The Idempotency-Key is not one' },
   NOT_FOUND: { status: 404, title: 'There is nothing here' },
   IMAGE_NOT_FOUND: { status: 404, title: 'There is no such image' },
   RENDITION_NOT_FOUND: { status: 404, title: 'There is no such rendition' },
+  QUEUE_NOT_FOUND: { status: 404, title: 'There is no such queue' },
   JOB_NOT_FOUND: { status: 404, title: 'There is no such job' },
   EXPORT_NOT_FOUND: { status: 404, title: 'There is no such export' },
+  IMPORT_NOT_FOUND: { status: 404, title: 'There is no such import' },
+  SCHEDULE_NOT_FOUND: { status: 404, title: 'There is no such schedule' },
   PRESET_NOT_FOUND: { status: 404, title: 'There is no such preset' },
+  WEBHOOK_NOT_FOUND: { status: 404, title: 'There is no such webhook' },
+  DELIVERY_NOT_FOUND: { status: 404, title: 'There is no such delivery' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The method is not allowed here' },
   REQUEST_TIMEOUT: { status: 408, title: 'The request took too long to arrive' },
   PRESET_BUILT_IN: { status: 409, title: 'A built-in preset cannot be changed' },
+  JOB_ENDED: { status: 409, title: 'The job has ended' },
+  JOB_NOT_RETRYABLE: { status: 409, title: 'The job cannot be begun anew' },
+  DELIVERY_UNFINISHED: { status: 409, title: 'The delivery is still under way' },
+  WEBHOOK_DISABLED: { status: 409, title: 'The webhook is switched off' },
   EXPORT_NOT_READY: { status: 409, title: 'The export has no file yet' },
+  IDEMPOTENCY_KEY_IN_FLIGHT: { status: 409, title: 'The first request of this key is in flight' },
+  IDEMPOTENCY_ANSWER_NOT_KEPT: { status: 409, title: 'The first answer was too long to be kept' },
   EXPORT_EXPIRED: { status: 410, title: 'The file of the export has expired' },
+  EVENTS_EXPIRED: { status: 410, title: 'The events are no longer kept' },
   PRECONDITION_FAILED: { status: 412, title: 'The resource has changed' },
   UPLOAD_TOO_LARGE: { status: 413, title: 'The file is too large' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
   URI_TOO_LONG: { status: 414, title: 'The URL is too long' },
   MEDIA_TYPE_UNSUPPORTED: { status: 415, title: 'The media type is not supported' },
+  ENCODING_UNSUPPORTED: { status: 415, title: 'The text encoding is not supported' },
   RANGE_NOT_SATISFIABLE: { status: 416, title: 'The range lies outside the file' },
   INPUT_TOO_MANY_PIXELS: { status: 422, title: 'The image has too many pixels' },
   OUTPUT_TOO_MANY_PIXELS: { status: 422, title: 'The rendition would have too many pixels' },
   OPTIONS_UNPROCESSABLE: { status: 422, title: 'The options do not fit this image' },
   IMAGE_CORRUPT: { status: 422, title: 'The image cannot be decoded' },
+  ADDRESS_NOT_ALLOWED: { status: 422, title: 'The address may not be asked' },
+  REMOTE_REFUSED: { status: 422, title: 'The remote host does not give the file' },
+  PATH_NOT_ALLOWED: { status: 422, title: 'The path may not be read' },
+  PATH_NOT_FOUND: { status: 422, title: 'There is no such file in the import folder' },
+  ROW_RAGGED: { status: 422, title: 'The row has not as many cells as there are columns' },
+  ROW_QUOTES: { status: 422, title: 'The quotes of the row are broken' },
+  ROW_ENCODING: { status: 422, title: 'The row is not UTF-8' },
+  ROW_TOO_LONG: { status: 422, title: 'The row is too long' },
+  BATCH_FILTER_UNFIT: { status: 422, title: 'The images that match make no batch' },
   EXPORT_TOO_MANY_ROWS: { status: 422, title: 'The rows do not fit into this format' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The key came with another request before' },
+  DELIVERY_FAILED: { status: 424, title: 'The receiver did not take it' },
+  BATCH_MEMBER_FAILED: { status: 424, title: 'A member of the batch failed' },
+  BATCH_STEP_FAILED: { status: 424, title: 'A step of the batch failed' },
   PRECONDITION_REQUIRED: { status: 428, title: 'The request must be conditional' },
   RATE_LIMITED: { status: 429, title: 'Too many requests' },
   HEADERS_TOO_LARGE: { status: 431, title: 'The request header fields are too large' },
   INTERNAL: { status: 500, title: 'Something went wrong on our side' },
   DECODER_CRASHED: { status: 500, title: 'The decoder died on this image' },
+  REMOTE_UNREACHABLE: { status: 502, title: 'The remote host cannot be reached' },
+  REMOTE_TIMED_OUT: { status: 504, title: 'The remote host took too long' },
   JOB_TIMED_OUT: { status: 504, title: 'The job ran out of time' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer' },
   QUEUE_UNAVAILABLE: { status: 503, title: 'The queue does not answer' },
@@ -123,6 +156,21 @@ export function invalidField(
   code: ProblemCode = 'VALIDATION_FAILED',
 ): Problem {
   return new Problem(code, `${path} ${message}`, { errors: [{ path, message }] });
+}
+
+/**
+ * Reads a part of a request whose errors name their place within it.
+ *
+ * @param path where the part stands in the request
+ */
+export function atPath<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Problem) || !error.errors) throw error;
+    const errors = error.errors.map((each) => ({ ...each, path: `${path}.${each.path}` }));
+    throw new Problem(error.code, `${path}.${error.message}`, { errors, cause: error });
+  }
 }
 
 /** The `code` of a system error such as ENOSPC, or undefined. */

@@ -3,6 +3,21 @@ export function jobPath(id: string): string {
   return `/v1/jobs/${id}`;
 }
 
+/** Where what becomes of a job is followed. */
+export function jobEventsPath(id: string): string {
+  return `${jobPath(id)}/events`;
+}
+
+/** Where a job that failed or was cancelled is begun anew. */
+export function retryPath(id: string): string {
+  return `${jobPath(id)}/retry`;
+}
+
+/** Where the rows of an import that failed are read. */
+export function importReportPath(id: string): string {
+  return `/v1/imports/${id}/report`;
+}
+
 /** Where an image is read. */
 export function imagePath(id: string): string {
   return `/v1/images/${id}`;

@@ -1,20 +1,34 @@
-import type { FastifyInstance, onResponseHookHandler } from 'fastify';
+import type { onResponseHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, Registry } from 'prom-client';
 import { HttpDurations } from '../lib/http/durations.js';
-import { queryHistogram } from '../lib/metrics.js';
+import { enqueueCounter } from '../lib/metrics/jobs.js';
+import { watchProcess } from '../lib/metrics/process.js';
+import { queryHistogram } from '../lib/metrics/queries.js';
+import type { MetricValues } from '../lib/metrics/snapshot.js';
 
-/** Metrics of other processes, as prom-client's JSON. */
-export type MetricsSource = () => Promise<Awaited<ReturnType<Registry['getMetricsAsJSON']>>>;
+/** Metrics of another process; empty when it does not answer. */
+export type MetricsSource = () => Promise<readonly MetricValues[]>;
+
+/** The metrics of this process, and of the worker that it supervises: empty where that does not answer. */
+export interface Snapshots {
+  readonly own: readonly MetricValues[];
+  readonly worker: readonly MetricValues[];
+}
 
 /** What the service counts and times. */
 export interface Metrics {
+  /** Of this process: other plugins add to it. */
+  readonly registry: Registry;
   readonly onQuery: (name: string, seconds: number) => void;
+  /** Counts the jobs that were handed to a queue. */
+  readonly onEnqueued: (type: string, count: number) => void;
   /** Counts a request that no route answered. */
   onUnrouted(method: string, status: number, seconds: number): void;
   /** Shows how often job state came from the cache. */
   watchJobCache(cache: { readonly hits: number; readonly misses: number }): void;
-  /** The Prometheus text of this process and of the worker it supervises. */
+  snapshots(): Promise<Snapshots>;
+  /** Both as Prometheus' text. */
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -32,39 +46,33 @@ export default fp<{ workerMetrics: MetricsSource }>(
   async (app, { workerMetrics }) => {
     const registry = new Registry();
     registry.setDefaultLabels(PROCESS);
-    // With it the delay of the event loop, as quantiles, and garbage collection as a histogram.
-    collectDefaultMetrics({ register: registry });
-    watchEventLoop(app, registry);
+    const stopWatching = watchProcess(registry);
+    app.addHook('onClose', async () => stopWatching());
     const durations = new HttpDurations();
     app.addHook('onRoute', (route) => {
       const perMethod = new Map(
         [route.method].flat().map((method) => [method, durations.route(method, route.url)]),
       );
       const observe: onResponseHookHandler = (request, reply, done) => {
-        perMethod.get(request.method)?.(reply.statusCode, request.timings.total() / 1000);
+        perMethod.get(request.method)?.(reply.statusCode, request.timings.taken() / 1000);
         done();
       };
       route.onResponse = [...[route.onResponse ?? []].flat(), observe];
     });
+    const snapshots = async (): Promise<Snapshots> => {
+      const [own, worker] = await Promise.all([registry.getMetricsAsJSON(), workerMetrics()]);
+      return { own: [...own, durations.snapshot(PROCESS)], worker };
+    };
     app.decorate('metrics', {
+      registry,
       onQuery: queryHistogram(registry),
+      onEnqueued: enqueueCounter(registry),
       onUnrouted: (method, status, seconds) => durations.route(method, 'none')(status, seconds),
-      watchJobCache: (cache) => {
-        new Counter({
-          name: 'job_cache_reads_total',
-          help: 'Reads of job state, by whether the cache had it',
-          labelNames: ['result'],
-          registers: [registry],
-          collect() {
-            this.reset();
-            this.inc({ result: 'hit' }, cache.hits);
-            this.inc({ result: 'miss' }, cache.misses);
-          },
-        });
-      },
+      watchJobCache: (cache) => watchCache(registry, cache),
+      snapshots,
       text: async () => {
-        const snapshots = await Promise.all([registry.getMetricsAsJSON(), workerMetrics()]);
-        return AggregatorRegistry.aggregate([...snapshots, [durations.snapshot(PROCESS)]]).metrics();
+        const { own, worker } = await snapshots();
+        return AggregatorRegistry.aggregate([[...own], [...worker]]).metrics();
       },
       contentType: registry.contentType,
     } satisfies Metrics);
@@ -72,20 +80,16 @@ export default fp<{ workerMetrics: MetricsSource }>(
   { name: 'metrics', dependencies: ['request-context'] },
 );
 
-const LOOP_CHECK_MS = 100;
-
-/** The delay of the event loop as a histogram: how late a timer is that should fire ten times a second. */
-function watchEventLoop(app: FastifyInstance, registry: Registry): void {
-  const histogram = new Histogram({
-    name: 'event_loop_delay_seconds',
-    help: 'How late a timer fired',
-    buckets: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1],
+function watchCache(registry: Registry, cache: { readonly hits: number; readonly misses: number }): void {
+  new Counter({
+    name: 'job_cache_reads_total',
+    help: 'Reads of job state, by whether the cache had it',
+    labelNames: ['result'],
     registers: [registry],
+    collect() {
+      this.reset();
+      this.inc({ result: 'hit' }, cache.hits);
+      this.inc({ result: 'miss' }, cache.misses);
+    },
   });
-  let expected = performance.now() + LOOP_CHECK_MS;
-  const timer = setInterval(() => {
-    histogram.observe(Math.max(0, performance.now() - expected) / 1000);
-    expected = performance.now() + LOOP_CHECK_MS;
-  }, LOOP_CHECK_MS);
-  app.addHook('onClose', async () => clearInterval(timer));
 }

@@ -6,9 +6,12 @@ import { Type } from 'typebox';
 import { ExportSchema } from '../lib/exports/schema.js';
 import { ImageSchema } from '../lib/images/schema.js';
 import { JobSchema } from '../lib/jobs/schema.js';
+import { DeliverySchema } from '../lib/notifications/delivery-schema.js';
 import { RenditionOptionsSchema } from '../lib/renditions/options-schema.js';
 import { RenditionSchema } from '../lib/renditions/schema.js';
+import { ScheduleSchema } from '../lib/schedules/schema.js';
 import { ProblemSchema } from '../lib/schemas.js';
+import { WebhookSchema, WebhookWithSecretSchema } from '../lib/webhooks/schema.js';
 
 const PresetSchema = Type.Object(
   {
@@ -18,6 +21,16 @@ const PresetSchema = Type.Object(
   },
   { $id: 'Preset', description: 'Rendition options under a name' },
 );
+
+/** What every POST takes; for the document only, `plugins/idempotency.ts` reads it. */
+const PostHeaders = Type.Object({
+  'Idempotency-Key': Type.Optional(
+    Type.String({
+      description:
+        'A name for this request, of 1 to 255 characters and best a UUID, kept for 24 hours: the same request with the same key gets the first answer again, with `Idempotency-Replayed: true`; another request with it a 422, and one that comes while the first is in flight a 409',
+    }),
+  ),
+});
 
 /** How an error answer is documented: every operation has it. */
 const problemAnswer = (description: string) => ({
@@ -31,7 +44,18 @@ const problemAnswer = (description: string) => ({
  */
 export default fp(
   async (app) => {
-    for (const schema of [ProblemSchema, RenditionSchema, ImageSchema, JobSchema, ExportSchema, PresetSchema])
+    for (const schema of [
+      ProblemSchema,
+      RenditionSchema,
+      ImageSchema,
+      JobSchema,
+      ExportSchema,
+      PresetSchema,
+      WebhookSchema,
+      WebhookWithSecretSchema,
+      DeliverySchema,
+      ScheduleSchema,
+    ])
       app.addSchema(schema);
     app.addSchema({ ...RenditionOptionsSchema, $id: 'RenditionOptions' });
 
@@ -58,11 +82,17 @@ export default fp(
           { name: 'images', description: 'Uploads and what is known of them' },
           { name: 'renditions', description: 'Resized, cropped and re-encoded copies' },
           { name: 'jobs', description: 'The work in the background' },
+          { name: 'batches', description: 'Renditions of many images, and what comes after them' },
           { name: 'exports', description: 'The rows, and the files, as one file' },
           { name: 'presets', description: 'Named rendition options' },
+          { name: 'webhooks', description: 'Who is told what has happened' },
           { name: 'system', description: 'For operators' },
         ],
       },
+      transform: ({ schema, url, route }) => ({
+        url,
+        schema: [route.method].flat().includes('POST') ? { ...schema, headers: PostHeaders } : schema,
+      }),
       refResolver: {
         buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `schema-${index}`),
       },

@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin';
 import type { Config } from '../lib/config.js';
 import { type Database, openDatabase } from '../lib/database/client.js';
+import { watchPool } from '../lib/metrics/queries.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -20,6 +21,7 @@ export default fp<{ config: Config; databaseUrl: string }>(
       log: app.log,
       onQuery: app.metrics.onQuery,
     });
+    watchPool(app.metrics.registry, database);
     app.decorate('database', database);
     app.addHook('onClose', () => database.close());
   },

@@ -1,11 +1,19 @@
 import fp from 'fastify-plugin';
 import type { Config } from '../lib/config.js';
-import { Dispatcher } from '../lib/jobs/dispatcher.js';
+import { Dispatcher, queuesByType } from '../lib/jobs/dispatcher.js';
+import { countWorkers } from '../lib/jobs/heartbeat.js';
+import type { JobType } from '../lib/jobs/job.js';
+import { findPaused } from '../lib/jobs/operate.js';
+import { readWaiting } from '../lib/jobs/queue-stats.js';
+import { watchQueues } from '../lib/metrics/queues.js';
 import { openQueueBackend, type QueueBackend } from '../lib/queue/backend.js';
+import { observeQueue } from '../lib/queue/observed-queue.js';
+import type { JobQueue } from '../lib/queue/queue.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
     readonly queueBackend: QueueBackend;
+    readonly queues: Readonly<Record<JobType, JobQueue>>;
     /** Hands jobs to the queue. */
     readonly dispatcher: Dispatcher;
   }
@@ -21,8 +29,21 @@ export default fp<{ config: Config; databaseUrl: string }>(
       applicationName: 'halftone-api',
       log: app.log,
     });
-    const queues = { resize: backend.openQueue('resize'), export: backend.openQueue('export') };
+    const queues = queuesByType((type) =>
+      observeQueue(type, backend.openQueue(type), app.metrics.onEnqueued),
+    );
+    watchQueues(app.metrics.registry, () =>
+      app.database.query('queues.measure', async (sql) => {
+        const [jobs, paused, workers] = await Promise.all([
+          readWaiting(sql),
+          findPaused(sql),
+          countWorkers(sql),
+        ]);
+        return { jobs, paused, workers };
+      }),
+    );
     app.decorate('queueBackend', backend);
+    app.decorate('queues', queues);
     app.decorate(
       'dispatcher',
       new Dispatcher({
@@ -38,5 +59,5 @@ export default fp<{ config: Config; databaseUrl: string }>(
       await backend.close();
     });
   },
-  { name: 'queues', dependencies: ['postgres'] },
+  { name: 'queues', dependencies: ['postgres', 'metrics'] },
 );

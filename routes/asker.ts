@@ -1,15 +1,14 @@
 import type { FastifyRequest } from 'fastify';
 import type { Asker } from '../lib/images/create-image.js';
+import { activeTraceparent, isTraceparent } from '../lib/telemetry/tracing.js';
 
-// https://www.w3.org/TR/trace-context/#traceparent-header
-const TRACEPARENT = /^[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
-
-/** Who asks for work: stands on the job, so that its log lines name the request. */
+/** Who asks for work: stands on the job, so that its log lines name the request, and its spans follow it. */
 export function askerOf(request: FastifyRequest): Asker {
-  const traceparent = request.headers['traceparent'];
+  const given = request.headers['traceparent'];
+  const isGiven = typeof given === 'string' && isTraceparent(given);
   return {
     tenantId: request.tenantId,
     requestId: request.id,
-    traceparent: typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : null,
+    traceparent: activeTraceparent() ?? (isGiven ? given : null),
   };
 }

@@ -3,7 +3,18 @@ import { type Dataset, filterProperties } from '../lib/lists/list.js';
 
 /** A reference to a schema that the app knows by its `$id`. */
 export const ref = (
-  id: 'Image' | 'Rendition' | 'RenditionOptions' | 'Job' | 'Export' | 'Preset' | 'Problem',
+  id:
+    | 'Image'
+    | 'Rendition'
+    | 'RenditionOptions'
+    | 'Job'
+    | 'Export'
+    | 'Preset'
+    | 'Schedule'
+    | 'Webhook'
+    | 'WebhookWithSecret'
+    | 'Delivery'
+    | 'Problem',
 ) => ({
   $ref: `${id}#`,
 });

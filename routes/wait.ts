@@ -23,7 +23,7 @@ export async function waitIfPreferred(
   const seconds = Math.min(wait, server.config.maxWaitSeconds);
   reply.header('preference-applied', `wait=${seconds}`);
   const signal = AbortSignal.any([clientGone(reply.raw), server.closing]);
-  return request.timings.measure('queue', () =>
+  return request.timings.hold(() =>
     server.jobs.waitFor(request.tenantId, id, { ...(changed && { changed }), ms: seconds * 1000, signal }),
   );
 }

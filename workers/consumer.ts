@@ -1,16 +1,24 @@
 import type { Database } from '../lib/database/client.js';
 import { Problem, type ProblemJson } from '../lib/errors.js';
+import { endCancelled } from '../lib/jobs/cancel.js';
+import { Cancelled } from '../lib/jobs/cancelled.js';
+import type { Dispatcher } from '../lib/jobs/dispatcher.js';
 import type { JobRow, JobRowOf, JobType } from '../lib/jobs/job.js';
-import { advanceJob, failJob, holdJob, requeueJob, startJob } from '../lib/jobs/repository.js';
+import { tellParent } from '../lib/jobs/parents.js';
+import { advanceJob, failJob, holdJob, requeueJob } from '../lib/jobs/repository.js';
+import type { JobStarter } from '../lib/jobs/starter.js';
 import type { Logger } from '../lib/logger.js';
 import { type Delivery, GiveUp } from '../lib/queue/queue.js';
+import { inSpanOf, type SpanFacts, SpanKind } from '../lib/telemetry/tracing.js';
+import type { Cancellations } from './cancellations.js';
 import type { Isolation } from './isolation.js';
 import type { Processor } from './processors/processor.js';
 
 /** How a delivery ended, for the metrics. */
 export interface JobOutcome {
   readonly type: string;
-  readonly outcome: 'completed' | 'failed' | 'retried';
+  /** `waiting`: it waits for other jobs, and comes again when they have ended. */
+  readonly outcome: 'completed' | 'failed' | 'cancelled' | 'retried' | 'waiting';
   readonly waitSeconds: number;
   readonly runSeconds: number;
 }
@@ -21,6 +29,9 @@ export interface ConsumerDeps<Type extends JobType> {
   readonly processor: Processor<Type>;
   /** Of the whole process: a suspect of one type runs beside no job of another either. */
   readonly isolation: Isolation;
+  readonly cancellations: Cancellations;
+  readonly dispatcher: Dispatcher;
+  readonly starter: JobStarter;
   readonly workerId: string;
   readonly log: Logger;
   readonly onOutcome: (outcome: JobOutcome) => void;
@@ -56,30 +67,78 @@ export function consume<Type extends JobType>(
 
   /** Marks the job active. Undefined: it has ended, or was removed; a second delivery finds the work done. */
   async function start(delivery: Delivery): Promise<JobRowOf<Type> | undefined> {
-    const job = await database.query('jobs.start', (sql) =>
-      startJob(sql, delivery.id, delivery.attempt, deps.workerId),
-    );
+    const job = await deps.starter.start(delivery.id, delivery.attempt);
     if (job && !isOf(job, processor.type))
       throw new GiveUp(`a job of type ${job.type} came by the queue of ${processor.type}`);
     return job;
   }
 
-  /** Has the processor do the work, and records how that went. */
+  /** One attempt, as a part of the trace of the request that asked for the job. */
   async function attempt(job: JobRowOf<Type>, delivery: Delivery): Promise<void> {
+    await inSpanOf(
+      job.traceparent,
+      () => spanOf(job, delivery),
+      () => carryOut(job, delivery),
+    );
+  }
+
+  /** Has the processor do the work, and records how that went. */
+  async function carryOut(job: JobRowOf<Type>, delivery: Delivery): Promise<void> {
     const report = reporter(deps, job, delivery);
     try {
       if (job.crashes >= MAX_CRASHES) throw crashed(job);
-      await processor.run(job, { progress: (percent) => progress(delivery, percent) });
-      report('completed');
+      if (job.cancelRequestedAt) throw new Cancelled();
+      const waits = await deps.cancellations.during(job.id, (signal) => work(job, delivery, signal));
+      report(waits ? 'waiting' : 'completed');
+      if (waits) return;
     } catch (error) {
-      const final = isFinal(error) || delivery.isLastAttempt;
-      const problem = toProblem(error);
-      // Logged even where it cannot be recorded: then the queue brings the job again.
-      await database
-        .query('jobs.settle', (sql) => (final ? failJob : requeueJob)(sql, job.id, problem))
-        .finally(() => report(final ? 'failed' : 'retried', error));
-      throw final ? new GiveUp(problem.code) : error;
+      if (error instanceof Cancelled) await cancel(job, report);
+      else await settle(job, delivery, error, report);
     }
+    await tellParent(deps, job);
+  }
+
+  /** @returns whether the job waits for others */
+  async function work(job: JobRowOf<Type>, delivery: Delivery, signal: AbortSignal): Promise<boolean> {
+    let waits = false;
+    try {
+      await processor.run(job, {
+        progress: (percent) => progress(delivery, percent),
+        waits: () => {
+          waits = true;
+        },
+        signal,
+      });
+      return waits;
+    } catch (error) {
+      // Whatever comes of leaving the work comes of the cancelling.
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  async function cancel(job: JobRowOf<Type>, report: Report): Promise<void> {
+    await processor.cancel?.(job);
+    await database.query('jobs.endCancelled', (sql) => endCancelled(sql, job.id));
+    report('cancelled');
+  }
+
+  /** @throws so that the queue brings the job again; or GiveUp when it failed for good, and its parent is told */
+  async function settle(
+    job: JobRowOf<Type>,
+    delivery: Delivery,
+    error: unknown,
+    report: Report,
+  ): Promise<never> {
+    const final = isFinal(error) || delivery.isLastAttempt;
+    const problem = toProblem(error);
+    // Logged even where it cannot be recorded: then the queue brings the job again.
+    await database
+      .query<unknown>('jobs.settle', (sql) => (final ? failJob : requeueJob)(sql, job.id, problem))
+      .finally(() => report(final ? 'failed' : 'retried', error));
+    if (!final) throw error;
+    await tellParent(deps, job);
+    throw new GiveUp(problem.code);
   }
 
   async function progress(delivery: Delivery, percent: number): Promise<void> {
@@ -88,12 +147,27 @@ export function consume<Type extends JobType>(
   }
 }
 
+type Report = (outcome: JobOutcome['outcome'], error?: unknown) => void;
+
+function spanOf(job: JobRow, delivery: Delivery): SpanFacts {
+  return {
+    name: `process ${job.type}`,
+    kind: SpanKind.CONSUMER,
+    attributes: {
+      'messaging.system': 'bullmq',
+      'messaging.destination.name': job.type,
+      'messaging.message.id': job.id,
+      'halftone.attempt': delivery.attempt,
+    },
+  };
+}
+
 /** Tells the metrics and the log how an attempt that begins now went. */
 function reporter(
   { log, onOutcome }: Pick<ConsumerDeps<JobType>, 'log' | 'onOutcome'>,
   job: JobRow,
   delivery: Delivery,
-): (outcome: JobOutcome['outcome'], error?: unknown) => void {
+): Report {
   const started = performance.now();
   return (outcome, error) => {
     const runSeconds = (performance.now() - started) / 1000;
@@ -108,13 +182,14 @@ function reporter(
       ms: Math.round(runSeconds * 1000),
       ...(error !== undefined && (error instanceof Problem ? { code: error.code } : { err: error })),
     };
-    log[outcome === 'completed' ? 'info' : 'warn'](line, `job ${outcome}`);
+    const isFine = outcome !== 'failed' && outcome !== 'retried';
+    log[isFine ? 'info' : 'warn'](line, `job ${outcome}`);
   };
 }
 
 /** What the queue gave up, because its consumers kept dying with it, ends in the record too. */
 export function giveUp(
-  { database, log }: Pick<ConsumerDeps<JobType>, 'database' | 'log'>,
+  deps: Pick<ConsumerDeps<JobType>, 'database' | 'dispatcher' | 'log'>,
   id: string,
   reason: string,
 ): void {
@@ -122,9 +197,14 @@ export function giveUp(
     'DECODER_CRASHED',
     'The job was given up: the workers that had it did not survive.',
   );
+  const { database, log } = deps;
   database
     .query('jobs.giveUp', (sql) => failJob(sql, id, problem.toJSON()))
-    .then((failed) => failed && log.error({ job: id, reason }, 'job given up'))
+    .then(async (failed) => {
+      if (!failed) return;
+      log.error({ job: id, reason }, 'job given up');
+      await tellParent(deps, failed);
+    })
     .catch((error) => log.error({ err: error, job: id }, 'could not record a job as given up'));
 }
 

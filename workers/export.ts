@@ -3,6 +3,7 @@ import { openDatabase } from '../lib/database/client.js';
 import { Problem, type ProblemJson } from '../lib/errors.js';
 import type { FinishedFile } from '../lib/exports/repository.js';
 import { type ExportTask, writeExport } from '../lib/exports/write-export.js';
+import { Cancelled } from '../lib/jobs/cancelled.js';
 import { createLogger, type ServiceLogger } from '../lib/logger.js';
 import { openFileStore } from '../lib/storage/file-store.js';
 
@@ -15,7 +16,7 @@ export interface ExportThreadTask extends ExportTask {
   /** Folder of the store. */
   readonly storeFolder: string;
   readonly timeoutSeconds: number;
-  /** Where to post how far it is, 0 to 1. */
+  /** Where to post how far it is, 0 to 1; a message from there cancels it. */
   readonly progress: MessagePort;
 }
 
@@ -42,13 +43,16 @@ export default async function exportFile(task: ExportThreadTask): Promise<Export
     slowQueryMs,
     log,
   });
-  const signal = AbortSignal.timeout(task.timeoutSeconds * 1000);
+  const cancelled = new AbortController();
+  progress.once('message', () => cancelled.abort(new Cancelled()));
+  const signal = AbortSignal.any([AbortSignal.timeout(task.timeoutSeconds * 1000), cancelled.signal]);
   try {
     const store = await openFileStore(task.storeFolder);
     const onProgress = (share: number): void => progress.postMessage(share);
     const file = await writeExport({ databaseUrl, database, log, store }, task, { signal, onProgress });
     return { ok: true, file };
   } catch (error) {
+    cancelled.signal.throwIfAborted();
     if (signal.aborted) return { ok: false, problem: timedOut(task.timeoutSeconds).toJSON() };
     if (!(error instanceof Problem)) throw error;
     return { ok: false, problem: error.toJSON() };

@@ -1,8 +1,5 @@
-import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import type { Config } from '../lib/config.js';
-
-/** A metrics snapshot as it crosses a process boundary. */
-export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[];
+import type { MetricsSnapshot } from '../lib/metrics/snapshot.js';
 
 /** What the supervisor tells the worker process. */
 export type ToWorker =

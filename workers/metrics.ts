@@ -1,59 +1,75 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { queryHistogram } from '../lib/metrics.js';
-import type { JobOutcome } from './consumer.js';
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { Breakers } from '../lib/breaker/breakers.js';
+import { enqueueCounter, type JobAttempt, jobMetrics } from '../lib/metrics/jobs.js';
+import { watchProcess } from '../lib/metrics/process.js';
+import { queryHistogram } from '../lib/metrics/queries.js';
 import type { ResizePool } from './pool.js';
 
-/** The worker process's metrics, and how the consumer feeds them. */
+/** The worker process's metrics, and how its parts feed them. */
 export interface WorkerMetrics {
   readonly registry: Registry;
-  readonly onOutcome: (outcome: JobOutcome) => void;
+  readonly onOutcome: (outcome: JobAttempt) => void;
+  /** Counts the jobs that were handed to a queue. */
+  readonly onEnqueued: (type: string, count: number) => void;
   readonly onQuery: (name: string, seconds: number) => void;
+  /** Shows which dependencies are left alone because they were down. */
+  watchBreakers(breakers: Pick<Breakers, 'counts'>): void;
 }
 
-/** Job durations in seconds: from a small JPEG to a slow AVIF. */
-const JOB_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** Builds the worker's registry; every metric carries `process="worker"`. */
-export function createWorkerMetrics(pool: () => ResizePool | undefined): WorkerMetrics {
+export function createWorkerMetrics(pool: ResizePool): WorkerMetrics {
   const registry = new Registry();
   registry.setDefaultLabels({ process: 'worker' });
-  collectDefaultMetrics({ register: registry });
-  const labelNames = ['type', 'outcome'] as const;
-  const run = new Histogram({
-    name: 'job_run_duration_seconds',
-    help: 'Time of one attempt of a job',
-    labelNames,
-    buckets: JOB_BUCKETS,
+  watchProcess(registry);
+  watchResizePool(registry, pool);
+  return {
+    registry,
+    onOutcome: jobMetrics(registry),
+    onEnqueued: enqueueCounter(registry),
+    onQuery: queryHistogram(registry),
+    watchBreakers: (breakers) => watchBreakers(registry, breakers),
+  };
+}
+
+function watchBreakers(registry: Registry, breakers: Pick<Breakers, 'counts'>): void {
+  new Gauge({
+    name: 'circuit_breakers',
+    help: 'Hosts of a dependency that have failed, by the state of their breaker',
+    labelNames: ['dependency', 'state'],
     registers: [registry],
+    collect() {
+      this.reset();
+      for (const { dependency, state, count } of breakers.counts()) this.set({ dependency, state }, count);
+    },
   });
-  const wait = new Histogram({
-    name: 'job_wait_duration_seconds',
-    help: 'Time from the creation of a job to its first start',
-    labelNames: ['type'],
-    buckets: JOB_BUCKETS,
-    registers: [registry],
+}
+
+/** Shows how busy the resize threads are: the rate of their busy seconds, divided by how many there are. */
+function watchResizePool(registry: Registry, pool: ResizePool): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'resize_pool_threads',
+    help: 'Resize threads',
+    registers,
+    collect() {
+      this.set(pool.threads);
+    },
   });
   new Gauge({
     name: 'resize_pool_waiting',
     help: 'Tasks that wait for a resize thread',
-    registers: [registry],
+    registers,
     collect() {
-      this.set(pool()?.waiting ?? 0);
+      this.set(pool.waiting);
     },
   });
-  new Gauge({
-    name: 'resize_pool_utilization',
-    help: 'Share of the resize threads’ time spent on tasks, 0 to 1',
-    registers: [registry],
+  new Counter({
+    name: 'resize_pool_busy_seconds_total',
+    help: 'Time that the resize threads have spent on tasks',
+    registers,
     collect() {
-      this.set(pool()?.utilization ?? 0);
+      this.reset();
+      this.inc(pool.busySeconds);
     },
   });
-  return {
-    registry,
-    onOutcome: ({ type, outcome, runSeconds, waitSeconds }) => {
-      run.observe({ type, outcome }, runSeconds);
-      if (outcome !== 'retried') wait.observe({ type }, waitSeconds);
-    },
-    onQuery: queryHistogram(registry),
-  };
 }

@@ -1,13 +1,15 @@
 import { Piscina } from 'piscina';
 import type { RenderOutcome, RenderTask } from '../lib/renditions/render-task.js';
+import { inSpan, recordSpan } from '../lib/telemetry/tracing.js';
 
 /** The resize threads of this process. */
 export interface ResizePool {
   run(task: RenderTask): Promise<RenderOutcome>;
   /** Tasks that wait for a thread. */
   readonly waiting: number;
-  /** Share of the threads' time that was spent on tasks, 0–1. */
-  readonly utilization: number;
+  readonly threads: number;
+  /** How long the threads have spent on tasks, all together, in seconds. */
+  readonly busySeconds: number;
   close(): Promise<void>;
 }
 
@@ -28,19 +30,27 @@ export function startResizePool(entry: URL, threads: number): ResizePool {
     // A frozen loop between tasks would hold up what a thread still has to clean up.
     atomics: 'async',
   });
-  const started = performance.now();
   let busyMs = 0;
+  const run = async (task: RenderTask): Promise<RenderOutcome> => {
+    const outcome = await pool.run(task, task.progress ? { transferList: [task.progress] } : {});
+    busyMs += outcome.busyMs;
+    // A thread has no SDK of its own: it says when it worked, and its span is made here.
+    const attributes = { 'thread.id': outcome.thread.id, 'halftone.renditions': task.renditions.length };
+    recordSpan({ name: 'render in thread', attributes }, outcome.thread.startedAt, outcome.busyMs);
+    return outcome;
+  };
   return {
-    run: async (task) => {
-      const outcome = await pool.run(task, task.progress ? { transferList: [task.progress] } : {});
-      busyMs += outcome.busyMs;
-      return outcome;
-    },
+    run: async (task) =>
+      inSpan(
+        () => ({ name: 'render' }),
+        () => run(task),
+      ),
+    threads,
     get waiting() {
       return pool.queueSize;
     },
-    get utilization() {
-      return Math.min(1, busyMs / (threads * (performance.now() - started)));
+    get busySeconds() {
+      return busyMs / 1000;
     },
     close: () => pool.close(),
   };

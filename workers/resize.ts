@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { threadId } from 'node:worker_threads';
 import sharp from 'sharp';
 import type { RenderOutcome, RenderTask } from '../lib/renditions/render-task.js';
 import { problemOf } from './render/failures.js';
@@ -33,9 +34,11 @@ const turns = new Turns();
  */
 export default async function resize(task: RenderTask): Promise<RenderOutcome> {
   let busyMs = 0;
+  const thread = { id: threadId, startedAt: Date.now() };
   try {
     const { files, writing } = await turns.take(async () => {
       const started = performance.now();
+      thread.startedAt = Date.now();
       try {
         return await renderAll(task);
       } finally {
@@ -43,12 +46,12 @@ export default async function resize(task: RenderTask): Promise<RenderOutcome> {
       }
     });
     await writing;
-    return { ok: true, files, busyMs };
+    return { ok: true, files, busyMs, thread };
   } catch (error) {
     // Settled, so that a file that resists does not hide the failure itself.
     await Promise.allSettled(task.renditions.map(({ output }) => rm(output, { force: true })));
     const problem = problemOf(error);
     if (!problem) throw error;
-    return { ok: false, problem: problem.toJSON(), busyMs };
+    return { ok: false, problem: problem.toJSON(), busyMs, thread };
   }
 }

@@ -3,7 +3,8 @@ import { setPriority } from 'node:os';
 import { type Config, childEnvironment } from '../lib/config.js';
 import { newId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
-import type { FromWorker, MetricsSnapshot, ToWorker } from './messages.js';
+import type { MetricsSnapshot } from '../lib/metrics/snapshot.js';
+import type { FromWorker, ToWorker } from './messages.js';
 
 /** What a supervisor starts, and whom it tells. */
 export interface SupervisorOptions {

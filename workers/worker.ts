@@ -1,20 +1,29 @@
 import type { Config } from '../lib/config.js';
 import { openDatabase } from '../lib/database/client.js';
+import { Dispatcher, queuesByType } from '../lib/jobs/dispatcher.js';
 import { BEAT_MS, beat, endBeat } from '../lib/jobs/heartbeat.js';
 import type { JobType } from '../lib/jobs/job.js';
+import { JobStarter } from '../lib/jobs/starter.js';
 import type { Logger } from '../lib/logger.js';
+import { openOutbound } from '../lib/outbound/client.js';
 import { openQueueBackend } from '../lib/queue/backend.js';
-import type { JobConsumer, JobQueue } from '../lib/queue/queue.js';
+import { observeQueue } from '../lib/queue/observed-queue.js';
+import type { JobConsumer } from '../lib/queue/queue.js';
 import { openFileStore } from '../lib/storage/file-store.js';
 import { storePath } from '../lib/storage/keys.js';
+import { Cancellations } from './cancellations.js';
 import { consume, giveUp } from './consumer.js';
 import { startExportThread } from './export-thread.js';
 import { Isolation } from './isolation.js';
 import { createWorkerMetrics, type WorkerMetrics } from './metrics.js';
+import { DELIVERIES_AT_ONCE, startNotifications } from './notifications.js';
 import { startResizePool } from './pool.js';
+import { batchProcessor } from './processors/batch.js';
 import { exportProcessor } from './processors/export.js';
+import { importProcessor } from './processors/import.js';
 import { maintain } from './processors/maintenance.js';
 import { resizeProcessor } from './processors/resize.js';
+import { startSchedules } from './schedules.js';
 
 /** A running worker. */
 export interface RunningWorker {
@@ -38,6 +47,10 @@ export interface WorkerOptions {
 // One job in each thread and one ready behind it: while a thread decodes, the consumer finishes the
 // job before and prepares the job after. More would only wait in memory instead of in the queue.
 const JOBS_AHEAD = 2;
+// A batch waits for the database and the queue, and for its members without being in hand.
+const BATCHES_AT_ONCE = 4;
+// Each reads a file as fast as the queue takes its rows, so more would only go slower beside each other.
+const IMPORTS_AT_ONCE = 4;
 const MAINTENANCE_QUEUE = 'maintenance';
 
 /** Starts a worker: consumers of every job type, the resize pool, maintenance, and the heart-beat. */
@@ -45,7 +58,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const { config, databaseUrl, workerId, log } = options;
   const threads = config.resizeThreads;
   const pool = startResizePool(options.resizeEntry ?? new URL('./resize.js', import.meta.url), threads);
-  const metrics = createWorkerMetrics(() => pool);
+  const metrics = createWorkerMetrics(pool);
   const database = openDatabase({
     url: databaseUrl,
     applicationName: 'halftone-worker',
@@ -67,16 +80,39 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     log.fatal({ job }, 'a resize thread does not come back');
     options.abort('a resize thread hangs');
   };
+  const outbound = openOutbound(config);
+  const stopping = new AbortController();
   const thread = startExportThread(new URL('./export.js', import.meta.url));
-  const shared = { database, workerId, log, onOutcome: metrics.onOutcome, isolation: new Isolation() };
+  const queues = queuesByType((type) => observeQueue(type, backend.openQueue(type), metrics.onEnqueued));
+  const dispatcher = new Dispatcher({
+    database,
+    queues,
+    ping: () => backend.ping(),
+    maxQueuedJobs: config.maxQueuedJobs,
+    log,
+  });
+  const cancellations = new Cancellations(database, log);
+  const shared = {
+    database,
+    dispatcher,
+    cancellations,
+    starter: new JobStarter(database, workerId),
+    workerId,
+    log,
+    onOutcome: metrics.onOutcome,
+    isolation: new Isolation(),
+  };
+  const schedules = startSchedules({ database, dispatcher, config, log });
+  const notifications = startNotifications({ database, dispatcher, log }, config);
+  metrics.watchBreakers(notifications.breakers);
   const lock = {
     lockMs: config.jobLockSeconds * 1000,
-    onGivenUp: (id: string, reason: string) => giveUp({ database, log }, id, reason),
+    onGivenUp: (id: string, reason: string) => giveUp({ database, dispatcher, log }, id, reason),
   };
   const consumersByType: Readonly<Record<JobType, JobConsumer>> = {
     resize: backend.openConsumer(
       'resize',
-      consume({ ...shared, processor: resizeProcessor({ database, store, pool, config, onHang }) }),
+      consume({ ...shared, processor: resizeProcessor({ database, store, outbound, pool, config, onHang }) }),
       { ...lock, concurrency: threads + JOBS_AHEAD },
     ),
     export: backend.openConsumer(
@@ -84,13 +120,29 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       consume({ ...shared, processor: exportProcessor({ database, databaseUrl, store, thread, config }) }),
       { ...lock, concurrency: 1 },
     ),
+    batch: backend.openConsumer(
+      'batch',
+      consume({ ...shared, processor: batchProcessor({ database, dispatcher, config }) }),
+      { ...lock, concurrency: BATCHES_AT_ONCE },
+    ),
+    import: backend.openConsumer(
+      'import',
+      consume({
+        ...shared,
+        processor: importProcessor({ database, store, dispatcher, config, stopping: stopping.signal }),
+      }),
+      { ...lock, concurrency: IMPORTS_AT_ONCE },
+    ),
+    notify: backend.openConsumer('notify', consume({ ...shared, processor: notifications.processor }), {
+      ...lock,
+      concurrency: DELIVERIES_AT_ONCE,
+    }),
   };
   const consumers = Object.values(consumersByType);
-  const queues = queuesByType((type) => backend.openQueue(type));
   const maintenanceQueue = backend.openQueue(MAINTENANCE_QUEUE);
   const maintenance = backend.openConsumer(
     MAINTENANCE_QUEUE,
-    () => maintain({ database, store, queues, config, log }),
+    () => maintain({ database, store, queues, dispatcher, config, log }),
     { ...lock, concurrency: 1, onGivenUp: () => undefined },
   );
   // Asked for again and again: a Redis that lost its data has lost the schedule too, and this is what
@@ -120,16 +172,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     metrics,
     close: async () => {
       clearInterval(beating);
+      stopping.abort();
+      await Promise.all([notifications.stop(), schedules.close()]);
       await Promise.all([...consumers, maintenance].map((consumer) => consumer.close()));
-      await Promise.all([pool.close(), thread.close()]);
+      cancellations.close();
+      await Promise.all([pool.close(), thread.close(), notifications.close(), outbound.close()]);
       await Promise.all([...Object.values(queues), maintenanceQueue].map((queue) => queue.close()));
       await backend.close();
       await database.query('workers.endBeat', (sql) => endBeat(sql, workerId)).catch(() => undefined);
       await database.close();
     },
   };
-}
-
-function queuesByType(open: (type: JobType) => JobQueue): Readonly<Record<JobType, JobQueue>> {
-  return { resize: open('resize'), export: open('export') };
 }

@@ -2,6 +2,7 @@ import postgres from 'postgres';
 import { within } from '../deadline.js';
 import { Problem, storageProblem, systemErrorCode } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { inSpan, type SpanFacts, SpanKind } from '../telemetry/tracing.js';
 
 /** Runs SQL: the pool, or one transaction of it. Repositories take it and never ask which. */
 export type Executor = postgres.ISql<{ bigint: number }>;
@@ -41,6 +42,8 @@ export interface Database {
   query<T>(name: string, run: (sql: Executor) => PromiseLike<T>): Promise<T>;
   /** Runs statements in one transaction: it commits when `run` resolves and rolls back when it rejects. */
   transaction<T>(name: string, run: (sql: Executor) => PromiseLike<T>): Promise<T>;
+  /** Queries and transactions that have a connection or wait for one, and how many connections there may be. */
+  readonly load: { readonly operations: number; readonly connections: number };
   /** Ends the pool, waiting at most `seconds` for what still runs. */
   close(seconds?: number): Promise<void>;
 }
@@ -67,15 +70,21 @@ export function openDatabase(options: DatabaseOptions): Database {
     onnotice: (notice) => log.debug({ notice: notice['message'] }, 'postgres notice'),
   });
 
+  let operations = 0;
+
   async function timed<T>(name: string, run: () => PromiseLike<T>): Promise<T> {
     const started = performance.now();
+    operations += 1;
     try {
-      return await within(run(), options.statementTimeoutMs + DEADLINE_MARGIN_MS, () =>
-        unavailable('did not answer in time'),
+      return await within(
+        inSpan(() => spanOf(name), run),
+        options.statementTimeoutMs + DEADLINE_MARGIN_MS,
+        () => unavailable('did not answer in time'),
       );
     } catch (error) {
       throw databaseProblem(error);
     } finally {
+      operations -= 1;
       const ms = performance.now() - started;
       onQuery?.(name, ms / 1000);
       if (ms > options.slowQueryMs) log.warn({ query: name, ms: Math.round(ms) }, 'slow query');
@@ -85,7 +94,27 @@ export function openDatabase(options: DatabaseOptions): Database {
   return {
     query: (name, run) => timed(name, () => run(sql)),
     transaction: (name, run) => timed(name, () => inTransaction(sql, run)),
+    load: {
+      get operations() {
+        return operations;
+      },
+      connections: options.poolSize,
+    },
     close: (seconds = 5) => sql.end({ timeout: seconds }),
+  };
+}
+
+/** https://opentelemetry.io/docs/specs/semconv/database/database-spans/ */
+function spanOf(name: string): SpanFacts {
+  const [table = name, operation = 'query'] = name.split('.', 2);
+  return {
+    name,
+    kind: SpanKind.CLIENT,
+    attributes: {
+      'db.system.name': 'postgresql',
+      'db.collection.name': table,
+      'db.operation.name': operation,
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import * as zlib from 'node:zlib';
 import { Type } from 'typebox';
 import { invalidField } from '../errors.js';
 import { type FilterValue, filterProperties } from '../lists/list.js';
+import { type NotifyOptions, NotifySchema } from '../notifications/notify-options.js';
 import { assertValid, compileSchema } from '../validation.js';
 import { type ExportCompression, type ExportFormat, exportCompressions, exportFormats } from './format.js';
 import { assertCsvWishes, type CsvWishes, datasetIn, exportOptions } from './options.js';
@@ -23,6 +24,8 @@ export interface ExportBody extends CsvWishes {
   /** Dotted names in the asked order; absent: the resource's own fields. */
   readonly fields?: readonly string[];
   readonly filter?: Readonly<Record<string, FilterValue>>;
+  /** Who is told of its end. */
+  readonly notify?: NotifyOptions;
 }
 
 const properties = {
@@ -37,6 +40,7 @@ const properties = {
   fields: Type.Optional(
     Type.Array(Type.String(), { minItems: 1, description: 'Only these fields, in this order: dotted names' }),
   ),
+  notify: Type.Optional(NotifySchema),
 };
 
 /** The body as the document shows it; which filters there are depends on the dataset. */

@@ -1,4 +1,4 @@
-import type { JobState } from '../jobs/job.js';
+import type { JobState } from '../jobs/state.js';
 import { exportContentPath } from '../paths.js';
 import type { ExportBody } from './body.js';
 import type { ExportCompression, ExportFormat } from './format.js';

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { type Executor, jsonb } from '../database/client.js';
-import { jobStates } from '../jobs/job.js';
+import { jobStates } from '../jobs/state.js';
 import { createdFilters } from '../lists/created-filters.js';
 import type { ListedDataset } from '../lists/list.js';
 import type { ExportRow } from './export.js';
@@ -96,10 +96,15 @@ export async function deleteExport(
   sql: Executor,
   tenantId: string,
   id: string,
-): Promise<Pick<ExportRow, 'id' | 'format' | 'compression'> | undefined> {
-  const [row] = await sql<Pick<ExportRow, 'id' | 'format' | 'compression'>[]>`
-    delete from exports where id = ${id} and tenant_id = ${tenantId} returning id, format, compression`;
+): Promise<Pick<ExportRow, 'id' | 'jobId' | 'format' | 'compression'> | undefined> {
+  const [row] = await sql<Pick<ExportRow, 'id' | 'jobId' | 'format' | 'compression'>[]>`
+    delete from exports where id = ${id} and tenant_id = ${tenantId} returning id, job_id, format, compression`;
   return row;
+}
+
+/** Removes the rows of exports whose files were removed so many days ago: they answer 404 from then on. */
+export async function forgetExports(sql: Executor, days: number): Promise<void> {
+  await sql`delete from exports where removed_at < now() - make_interval(days => ${days})`;
 }
 
 /** Exports that have expired, and whose files are still there. */

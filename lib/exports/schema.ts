@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { jobStates } from '../jobs/job.js';
+import { jobStates } from '../jobs/state.js';
 import { Id, Nullable, Time } from '../schemas.js';
 import { exportCompressions, exportFormats } from './format.js';
 import { datasetNames } from './request.js';

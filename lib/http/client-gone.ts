@@ -7,9 +7,12 @@ import { Problem } from '../errors.js';
  */
 export function clientGone(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
-  response.once('close', () => {
+  const onClose = (): void => {
     if (!response.writableFinished)
       controller.abort(new Problem('BAD_REQUEST', 'The client closed the connection.'));
-  });
+  };
+  // Who left before somebody asked has had its event already.
+  if (response.destroyed) onClose();
+  else response.once('close', onClose);
   return controller.signal;
 }

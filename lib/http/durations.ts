@@ -1,6 +1,16 @@
 /** Buckets in seconds: from a cached poll to a slow upload. */
-const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
-const NAME = 'http_request_duration_seconds';
+const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 60];
+/** The histogram's name, as alarms read it too. */
+export const REQUEST_DURATION = 'http_request_duration_seconds';
+
+/** Files and streams last as long as their clients take to read them, or to send them. */
+const BULK_ROUTES = /\/(content|stream|events|report)$/;
+const BULK_POSTS = /^\/v1\/(images|imports)$/;
+
+/** Whether an answer should come at once: how long it takes is then the service's doing, not the client's. */
+export function isPrompt(method: string, route: string): boolean {
+  return !BULK_ROUTES.test(route) && !(method === 'POST' && BULK_POSTS.test(route));
+}
 
 interface Series {
   readonly labels: Readonly<Record<'method' | 'route' | 'status_code', string | number>>;
@@ -50,8 +60,8 @@ export class HttpDurations {
   /** The histogram as prom-client's registries exchange it. */
   snapshot(more: Readonly<Record<string, string>>) {
     return {
-      name: NAME,
-      help: 'Time from the request to the end of its answer',
+      name: REQUEST_DURATION,
+      help: 'Time from the request to the end of its answer, but for what the client asked to wait',
       type: 'histogram' as const,
       aggregator: 'sum' as const,
       values: this.#series.flatMap((series) => valuesOf(series, more)),
@@ -65,11 +75,15 @@ function valuesOf({ labels, counts, sum }: Series, more: Readonly<Record<string,
   let count = 0;
   const buckets = [...counts].map((inBucket, index) => {
     count += inBucket;
-    return { metricName: `${NAME}_bucket`, labels: { ...all, le: BUCKETS[index] ?? '+Inf' }, value: count };
+    return {
+      metricName: `${REQUEST_DURATION}_bucket`,
+      labels: { ...all, le: BUCKETS[index] ?? '+Inf' },
+      value: count,
+    };
   });
   return [
     ...buckets,
-    { metricName: `${NAME}_sum`, labels: all, value: sum },
-    { metricName: `${NAME}_count`, labels: all, value: count },
+    { metricName: `${REQUEST_DURATION}_sum`, labels: all, value: sum },
+    { metricName: `${REQUEST_DURATION}_count`, labels: all, value: count },
   ];
 }

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { Config } from '../config.js';
 import type { Database } from '../database/client.js';
 import { newId } from '../ids.js';
 import type { Dispatcher } from '../jobs/dispatcher.js';
 import type { JobRow, Priority, RenditionRequest } from '../jobs/job.js';
-import { insertJob, type NewJob } from '../jobs/repository.js';
+import { insertOnce, type NewJob } from '../jobs/repository.js';
 import { findPresets } from '../presets/repository.js';
 import { planRenditions, type WantedRendition, wantedFromPresets } from '../renditions/plan.js';
 import type { BlobStore } from '../storage/blob-store.js';
@@ -33,6 +34,8 @@ export interface Wanted {
   readonly presetsPath: string;
   readonly renditions: readonly WantedRendition[];
   readonly priority: Priority;
+  /** Not before this time. */
+  readonly runAt?: Date | undefined;
 }
 
 /** Whether anything is wanted at all. */
@@ -66,35 +69,42 @@ export async function createImage(
         { id: newId(), tenantId: asker.tenantId, ...about, ...facts },
         temporaryPath,
       );
-      const job =
+      const asked =
         renditions.length > 0
-          ? await insertJob(sql, newResizeJob(config, asker, image.id, wanted.priority, renditions))
+          ? await insertOnce(sql, newResizeJob(config, asker, image.id, wanted, renditions))
           : undefined;
-      return { image, job };
+      return { image, asked };
     });
-    if (created.job) await dispatcher.dispatch(created.job);
-    return created;
+    if (created.asked?.isNew) await dispatcher.dispatch(created.asked.job);
+    return { image: created.image, job: created.asked?.job };
   } finally {
     await received.discard();
   }
 }
 
-/** The job that makes renditions of an image, before it has a row. */
+/**
+ * The job that makes renditions of an image, before it has a row. Who asks for the same while it is in
+ * flight gets the same job; one that starts later serves only who asked for it.
+ */
 export function newResizeJob(
   { jobAttempts }: CreateDeps['config'],
   asker: Asker,
   imageId: string,
-  priority: Priority,
+  { priority, runAt }: Pick<Wanted, 'priority' | 'runAt'>,
   renditions: readonly RenditionRequest[],
-): NewJob {
+): NewJob & { readonly dedupKey: string } {
+  const id = newId();
+  const work = [imageId, ...renditions.map((rendition) => rendition.id).sort(), ...(runAt ? [id] : [])];
   return {
     ...asker,
-    id: newId(),
+    id,
     type: 'resize',
     priority,
     attemptsMax: jobAttempts,
     imageId,
     request: { renditions },
+    dedupKey: createHash('sha256').update(work.join('\n')).digest('base64url'),
+    ...(runAt && { runAt }),
   };
 }
 

@@ -1,4 +1,5 @@
-import { hasEnded, type JobRow, jobEtag, presentJob } from './job.js';
+import { type JobRow, jobEtag, presentJob } from './job.js';
+import { hasEnded } from './state.js';
 
 /** A job ready to be sent: its row, its entity tag and its JSON, so that a poll costs no more than a look-up. */
 export interface CachedJob {

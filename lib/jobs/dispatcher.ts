@@ -2,7 +2,7 @@ import type { Database } from '../database/client.js';
 import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
-import type { JobQueue } from '../queue/queue.js';
+import type { JobQueue, QueuedJob } from '../queue/queue.js';
 import type { JobRow, JobType, Priority } from './job.js';
 import { countQueued, markNotEnqueued } from './repository.js';
 
@@ -17,58 +17,174 @@ export interface DispatcherOptions {
   readonly log: Logger;
 }
 
-/** BullMQ's numbers: 0 goes first. */
-const QUEUE_PRIORITY: Readonly<Record<Priority, number>> = { high: 0, normal: 10, low: 20 };
+/** What the queue has to know of a job. */
+export type Dispatched = Pick<
+  JobRow,
+  'id' | 'tenantId' | 'type' | 'priority' | 'attemptsMax' | 'run' | 'runAt'
+>;
+
+// BullMQ has 2^21 priorities, and 0 goes first: three classes, and a place within each.
+const PLACES = 600_000;
+const QUEUE_PRIORITY: Readonly<Record<Priority, number>> = { high: 0, normal: PLACES, low: 2 * PLACES };
+// So many jobs of one tenant share a place: within it, first come, first served.
+const JOBS_A_PLACE = 8;
+/** Milliseconds before the second attempt: a receiver that is down stays so for longer than a database. */
+const BACKOFF_MS: Readonly<Record<JobType, number>> = {
+  resize: 1_000,
+  export: 1_000,
+  batch: 1_000,
+  import: 1_000,
+  notify: 5_000,
+};
 const COUNT_FRESH_MS = 1_000;
+const NUDGE_EVERY_MS = 500;
 // What goes wrong within this time is caught by the maintenance job.
 const ANSWER_FRESH_MS = 250;
 const RETRY_AFTER_SECONDS = 5;
 // The job is recorded: its client need not wait for a queue that does not answer.
 const ADD_TIMEOUT_MS = 1_500;
+/** Many at once take longer, and nobody waits. */
+const ADD_MANY_TIMEOUT_MS = 30_000;
 
-/** Hands recorded jobs to the queue, and refuses new ones at the door while it cannot take them. */
+/** The jobs of each tenant that wait. */
+interface Backlog {
+  readonly byTenant: Map<string, number>;
+  counted: number;
+  /** Those that were asked for one by one: no members of a batch or import. */
+  single: number;
+  added: number;
+  readonly at: number;
+}
+
+/**
+ * Hands recorded jobs to the queue, and refuses new ones at the door while it cannot take them.
+ *
+ * Fair between tenants: the more jobs of a tenant wait, the further behind is the place that its next
+ * one gets within its priority. Who has ten thousand waiting is overtaken by who has one.
+ */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   #answersUntil = 0;
-  #backlog = { counted: 0, added: 0, at: Number.NEGATIVE_INFINITY };
+  /** When jobs were nudged, of the last moment. */
+  readonly #nudged = new Map<string, number>();
+  #backlog: Backlog = { byTenant: new Map(), counted: 0, single: 0, added: 0, at: Number.NEGATIVE_INFINITY };
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
 
   /**
-   * Call it before anything of a request with new jobs is stored.
+   * Call it before anything of a request with new jobs is stored. Members of batches and imports that wait
+   * keep out further batches and imports, and nobody who asks for a single job: fair places see to those.
    *
+   * @param many whether it is a batch or import that asks
    * @throws Problem QUEUE_UNAVAILABLE or BACKLOG_FULL (503)
    */
-  async assertRoom(): Promise<void> {
+  async assertRoom({ many = false } = {}): Promise<void> {
     await this.#assertAnswers();
     const { maxQueuedJobs } = this.#options;
-    if (performance.now() - this.#backlog.at > COUNT_FRESH_MS) await this.#count();
+    await this.#countIfStale();
     // The estimate only grows between counts, so a full one is counted again before it turns work away.
     if (this.#backlog.counted + this.#backlog.added >= maxQueuedJobs) await this.#count();
-    if (this.#backlog.counted >= maxQueuedJobs) {
-      const detail = `${this.#backlog.counted} jobs wait already, and at most ${maxQueuedJobs} may. Nothing was stored; try again later.`;
+    const waiting = many ? this.#backlog.counted : this.#backlog.single;
+    if (waiting >= maxQueuedJobs) {
+      const detail = `${waiting} jobs wait already, and at most ${maxQueuedJobs} may. Nothing was stored; try again later.`;
       throw new Problem('BACKLOG_FULL', detail, { retryAfter: RETRY_AFTER_SECONDS });
     }
   }
 
   /**
-   * Hands over a job whose row is committed. It does not fail: what the queue does not take stays
-   * recorded as queued, and the maintenance job hands it over later.
+   * Whether bulk work that can wait should: half of the backlog that there may be waits already. The other
+   * half is for those who cannot.
    */
-  async dispatch(job: Pick<JobRow, 'id' | 'type' | 'priority' | 'attemptsMax'>): Promise<void> {
+  async isBusy(): Promise<boolean> {
+    const most = this.#options.maxQueuedJobs / 2;
+    await this.#countIfStale();
+    if (this.#backlog.counted + this.#backlog.added >= most) await this.#count();
+    return this.#backlog.counted >= most;
+  }
+
+  /**
+   * Hands over jobs of one type whose rows are committed. It does not fail: what the queue does not take
+   * stays recorded as queued, and the maintenance job hands it over later.
+   */
+  async dispatch(...jobs: readonly Dispatched[]): Promise<void> {
     const { queues, database, log } = this.#options;
-    this.#backlog.added += 1;
+    const [first] = jobs;
+    if (!first) return;
+    // One comes from a request, which has asked for room; many come from a batch, whose place they share.
+    if (jobs.length > 1) await this.#countIfStale().catch(() => undefined);
+    const entries = jobs.map((job) => this.queued(job));
+    const ids = jobs.map(({ id }) => id);
     try {
-      await within(queues[job.type].add([toQueue(job)]), ADD_TIMEOUT_MS);
+      await within(queues[first.type].add(entries), jobs.length > 1 ? ADD_MANY_TIMEOUT_MS : ADD_TIMEOUT_MS);
     } catch (error) {
       this.#answersUntil = 0;
-      log.warn({ err: error, job: job.id }, 'the queue did not take a job; maintenance will hand it over');
+      const [job] = ids;
+      log.warn(
+        { err: error, job, jobs: ids.length },
+        'the queue did not take a job; maintenance will hand it over',
+      );
       await database
-        .query('jobs.markNotEnqueued', (sql) => markNotEnqueued(sql, [job.id]))
-        .catch((cause) => log.warn({ err: cause, job: job.id }, 'could not mark a job for maintenance'));
+        .query('jobs.markNotEnqueued', (sql) => markNotEnqueued(sql, ids))
+        .catch((cause) => log.warn({ err: cause, job }, 'could not mark a job for maintenance'));
     }
+  }
+
+  /**
+   * Has a job that waits for others looked at, whether the queue still holds a delivery of it or not.
+   * Where the queue does not take it, maintenance will.
+   */
+  async wake(job: Dispatched): Promise<void> {
+    const { queues, log } = this.#options;
+    // At once, also before its time: there is something to see to.
+    const { delayMs: _, ...queued } = this.queued(job);
+    const entry = { ...queued, run: `wake-${process.hrtime.bigint().toString(36)}` };
+    await within(queues[job.type].add([entry]), ADD_TIMEOUT_MS).catch((error) =>
+      log.warn({ err: error, job: job.id }, 'a job that waits for others was not woken; maintenance will'),
+    );
+  }
+
+  /** The same for what only moves it on a little: at most twice a second a job. */
+  async nudge(job: Dispatched): Promise<void> {
+    const now = performance.now();
+    if (now - (this.#nudged.get(job.id) ?? Number.NEGATIVE_INFINITY) < NUDGE_EVERY_MS) return;
+    for (const [id, at] of this.#nudged) if (now - at >= NUDGE_EVERY_MS) this.#nudged.delete(id);
+    this.#nudged.set(job.id, now);
+    await this.wake(job);
+  }
+
+  /** Has a job looked at after `ms`, once however often that is asked for meanwhile. */
+  async wakeLater(job: Dispatched, ms: number): Promise<void> {
+    const { queues, log } = this.#options;
+    const entry = { ...this.queued(job), run: `later-${Math.ceil(Date.now() / ms)}`, delayMs: ms };
+    await within(queues[job.type].add([entry]), ADD_TIMEOUT_MS).catch((error) =>
+      log.warn({ err: error, job: job.id }, 'a job that waits for room was not woken; maintenance will'),
+    );
+  }
+
+  /** Takes a job that was cancelled out of the queue; a delivery of it that stays finds the job ended. */
+  async forget(job: Dispatched): Promise<void> {
+    const { queues, log } = this.#options;
+    await within(queues[job.type].remove(job), ADD_TIMEOUT_MS).catch((error) =>
+      log.debug({ err: error, job: job.id }, 'a cancelled job stays in the queue until it is delivered'),
+    );
+  }
+
+  /** A job's row as the queue takes it. */
+  queued(job: Dispatched): QueuedJob {
+    const waiting = this.#backlog.byTenant.get(job.tenantId) ?? 0;
+    this.#backlog.byTenant.set(job.tenantId, waiting + 1);
+    this.#backlog.added += 1;
+    const delayMs = job.runAt ? Math.max(0, job.runAt.getTime() - Date.now()) : 0;
+    return {
+      id: job.id,
+      run: job.run,
+      priority: QUEUE_PRIORITY[job.priority] + Math.min(PLACES - 1, Math.floor(waiting / JOBS_A_PLACE)),
+      attempts: job.attemptsMax,
+      backoffMs: BACKOFF_MS[job.type],
+      ...(delayMs > 0 && { delayMs }),
+    };
   }
 
   /** Asks the queue, unless it has answered a moment ago. */
@@ -85,17 +201,26 @@ export class Dispatcher {
     this.#answersUntil = performance.now() + ANSWER_FRESH_MS;
   }
 
+  async #countIfStale(): Promise<void> {
+    if (performance.now() - this.#backlog.at > COUNT_FRESH_MS) await this.#count();
+  }
+
   async #count(): Promise<void> {
-    const counted = await this.#options.database.query('jobs.countQueued', countQueued);
-    this.#backlog = { counted, added: 0, at: performance.now() };
+    const counts = await this.#options.database.query('jobs.countQueued', countQueued);
+    const byTenant = new Map(counts.map(({ tenantId, count }) => [tenantId, count]));
+    const counted = counts.reduce((sum, { count }) => sum + count, 0);
+    const single = counted - counts.reduce((sum, { members }) => sum + members, 0);
+    this.#backlog = { byTenant, counted, single, added: 0, at: performance.now() };
   }
 }
 
-/** A job's row as the queue takes it. */
-export function toQueue(job: Pick<JobRow, 'id' | 'priority' | 'attemptsMax'>): {
-  id: string;
-  priority: number;
-  attempts: number;
-} {
-  return { id: job.id, priority: QUEUE_PRIORITY[job.priority], attempts: job.attemptsMax };
+/** One queue for each type of job, opened by `open`. */
+export function queuesByType(open: (type: JobType) => JobQueue): Readonly<Record<JobType, JobQueue>> {
+  return {
+    resize: open('resize'),
+    export: open('export'),
+    batch: open('batch'),
+    import: open('import'),
+    notify: open('notify'),
+  };
 }

@@ -1,14 +1,14 @@
+import type { BatchResult } from '../batches/batch.js';
 import type { ProblemJson } from '../errors.js';
-import { exportPath, jobPath, renditionsPath } from '../paths.js';
+import type { ImportResult, ImportSource } from '../imports/import.js';
+import type { DeliveryRequest, DeliveryResult } from '../notifications/delivery.js';
+import { exportPath, importReportPath, jobEventsPath, jobPath, renditionsPath, retryPath } from '../paths.js';
 import type { CanonicalOptions } from '../renditions/canonical.js';
+import { canBeRetried, hasEnded, type JobState } from './state.js';
 
 /** Every kind of background work; the worker has a consumer and a processor for each. */
-export const jobTypes = ['resize', 'export'] as const;
+export const jobTypes = ['resize', 'export', 'batch', 'import', 'notify'] as const;
 export type JobType = (typeof jobTypes)[number];
-
-/** Where a job stands; the last three are its ends. */
-export const jobStates = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
-export type JobState = (typeof jobStates)[number];
 
 /** Who goes first; within one priority, first come, first served. */
 export const priorities = ['low', 'normal', 'high'] as const;
@@ -21,10 +21,10 @@ export interface RenditionRequest {
   readonly options: CanonicalOptions;
 }
 
-/** What a resize job is to do: these renditions of this image. */
-export interface ResizeRequest {
-  readonly renditions: readonly RenditionRequest[];
-}
+/** What a resize job is to do: these renditions of its image, which a row of an import has yet to fetch. */
+export type ResizeRequest =
+  | { readonly renditions: readonly RenditionRequest[]; readonly source?: undefined }
+  | { readonly source: ImportSource; readonly renditions?: undefined };
 
 /** One rendition in the result of a resize job. */
 export interface RenditionSummary {
@@ -57,19 +57,34 @@ export interface ExportResult {
   readonly sha256: string;
 }
 
-/** What a completed job made. */
-export type JobResult = ResizeResult | ExportResult;
+/** Batches and imports are rows of their own tables, under the ids of their jobs. */
+export type ParentRequest = Readonly<Record<string, never>>;
+
+/** What a job made, or has made so far. */
+export type JobResult = ResizeResult | ExportResult | BatchResult | ImportResult | DeliveryResult;
 
 /** What each type of job is asked for, and makes. */
 export type JobWork =
   | { readonly type: 'resize'; readonly request: ResizeRequest; readonly result: ResizeResult | null }
-  | { readonly type: 'export'; readonly request: ExportJobRequest; readonly result: ExportResult | null };
+  | { readonly type: 'export'; readonly request: ExportJobRequest; readonly result: ExportResult | null }
+  | { readonly type: 'batch'; readonly request: ParentRequest; readonly result: BatchResult | null }
+  | { readonly type: 'import'; readonly request: ParentRequest; readonly result: ImportResult | null }
+  | { readonly type: 'notify'; readonly request: DeliveryRequest; readonly result: DeliveryResult | null };
 
 /** A job as its row has it. */
 export type JobRow = JobFacts & JobWork;
 
 /** A job of one type. */
 export type JobRowOf<Type extends JobType> = JobFacts & Extract<JobWork, { type: Type }>;
+
+/** What a job is shown from. */
+export type ShownJob = Omit<
+  JobFacts,
+  'stepOf' | 'run' | 'cancelRequestedAt' | 'crashes' | 'requestId' | 'traceparent'
+> &
+  ShownWork<JobWork>;
+
+type ShownWork<Work extends JobWork> = Work extends unknown ? Pick<Work, 'type' | 'result'> : never;
 
 /** What every job's row has. */
 export interface JobFacts {
@@ -84,6 +99,16 @@ export interface JobFacts {
   /** How often the worker process died by its own fault with this job in hand. */
   readonly crashes: number;
   readonly imageId: string | null;
+  /** The batch or import whose member it is. */
+  readonly parentId: string | null;
+  /** The batch of which it is a step. */
+  readonly stepOf: string | null;
+  /** How often it was begun anew after it had ended. */
+  readonly run: number;
+  /** It does not start before. */
+  readonly runAt: Date | null;
+  /** When somebody asked to cancel it. */
+  readonly cancelRequestedAt: Date | null;
   readonly error: ProblemJson | null;
   /** The HTTP request that asked for it; stands in the logs of both. */
   readonly requestId: string | null;
@@ -104,6 +129,8 @@ export interface Job {
   readonly attempts: { readonly made: number; readonly max: number };
   readonly priority: Priority;
   readonly imageId: string | null;
+  readonly parentId: string | null;
+  readonly runAt: string | null;
   readonly createdAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
@@ -113,12 +140,13 @@ export interface Job {
   readonly runMs: number | null;
   readonly error: ProblemJson | null;
   readonly result: JobResult | null;
-  readonly links: { readonly self: string; readonly result?: string };
-}
-
-/** Whether a state is an end: nothing changes after it. */
-export function hasEnded(state: JobState): boolean {
-  return state !== 'queued' && state !== 'active';
+  readonly links: {
+    readonly self: string;
+    readonly events: string;
+    readonly cancel?: string;
+    readonly retry?: string;
+    readonly result?: string;
+  };
 }
 
 /** The weak entity tag of a job: its version counts every change that a client can see. */
@@ -127,7 +155,7 @@ export function jobEtag(row: Pick<JobRow, 'version'>): string {
 }
 
 /** A row as the API shows it. */
-export function presentJob(row: JobRow): Job {
+export function presentJob(row: ShownJob): Job {
   return {
     id: row.id,
     type: row.type,
@@ -136,6 +164,8 @@ export function presentJob(row: JobRow): Job {
     attempts: { made: row.attemptsMade, max: row.attemptsMax },
     priority: row.priority,
     imageId: row.imageId,
+    parentId: row.parentId,
+    runAt: row.runAt?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,
@@ -145,14 +175,28 @@ export function presentJob(row: JobRow): Job {
     result: row.result,
     links: {
       self: jobPath(row.id),
-      ...(row.state === 'completed' && row.result && { result: resultPath(row.result) }),
+      events: jobEventsPath(row.id),
+      ...(!hasEnded(row.state) && { cancel: jobPath(row.id) }),
+      ...(canBeRetried(row.state) && { retry: retryPath(row.id) }),
+      ...resultLink(row),
     },
   };
 }
 
 /** Where what a job made is read. */
-function resultPath(result: JobResult): string {
-  return 'exportId' in result ? exportPath(result.exportId) : renditionsPath(result.imageId);
+function resultLink(row: ShownJob): { result?: string } {
+  if (row.state !== 'completed' || row.result === null) return {};
+  switch (row.type) {
+    case 'resize':
+      return { result: renditionsPath(row.result.imageId) };
+    case 'export':
+      return { result: exportPath(row.result.exportId) };
+    case 'import':
+      return { result: importReportPath(row.id) };
+    case 'batch':
+    case 'notify':
+      return {};
+  }
 }
 
 /** Never negative: the clocks of two machines may differ. */

@@ -4,12 +4,15 @@ import type { ProblemJson } from '../errors.js';
 import { createdFilters } from '../lists/created-filters.js';
 import { object, pathOf, plainText, value } from '../lists/field.js';
 import type { ExportedDataset, ListedDataset } from '../lists/list.js';
-import { exportPath, jobPath, renditionsPath } from '../paths.js';
-import type { JobFacts, JobResult, JobRow, JobType, JobWork, Priority } from './job.js';
-import { jobStates, jobTypes, priorities } from './job.js';
+import { exportPath, importReportPath, jobEventsPath, jobPath, renditionsPath, retryPath } from '../paths.js';
+import { Cancelled } from './cancelled.js';
+import type { JobFacts, JobResult, JobRow, JobWork } from './job.js';
+import { jobTypes, priorities } from './job.js';
 import { JobSchema } from './schema.js';
+import { jobStates } from './state.js';
 
-const columns = [
+/** What is read of a job's row. */
+export const jobColumns = [
   'id',
   'tenantId',
   'type',
@@ -20,6 +23,11 @@ const columns = [
   'attemptsMax',
   'crashes',
   'imageId',
+  'parentId',
+  'stepOf',
+  'run',
+  'runAt',
+  'cancelRequestedAt',
   'request',
   'result',
   'error',
@@ -49,6 +57,8 @@ export const jobDataset: ListedDataset<JobRow> & ExportedDataset = {
     attempts: ['attemptsMade', 'attemptsMax'],
     priority: ['priority'],
     imageId: ['imageId'],
+    parentId: ['parentId'],
+    runAt: ['runAt'],
     createdAt: ['createdAt'],
     startedAt: ['startedAt'],
     finishedAt: ['finishedAt'],
@@ -56,7 +66,7 @@ export const jobDataset: ListedDataset<JobRow> & ExportedDataset = {
     runMs: ['startedAt', 'finishedAt'],
     error: ['error'],
     result: ['result'],
-    links: ['state', 'result'],
+    links: ['type', 'state', 'result'],
   },
   fields: {
     id: value('uuid', 'jobs.id'),
@@ -69,6 +79,8 @@ export const jobDataset: ListedDataset<JobRow> & ExportedDataset = {
     }),
     priority: plainText('jobs.priority'),
     imageId: value('uuid', 'jobs.image_id'),
+    parentId: value('uuid', 'jobs.parent_id'),
+    runAt: value('timestamp', 'jobs.run_at'),
     createdAt: value('timestamp', 'jobs.created_at'),
     startedAt: value('timestamp', 'jobs.started_at'),
     finishedAt: value('timestamp', 'jobs.finished_at'),
@@ -79,10 +91,18 @@ export const jobDataset: ListedDataset<JobRow> & ExportedDataset = {
     links: object(
       {
         self: pathOf(jobPath, 'jobs.id'),
+        events: pathOf(jobEventsPath, 'jobs.id'),
+        cancel: plainText(
+          `case when jobs.state in ('queued', 'active') then ${pathOf(jobPath, 'jobs.id').sql} end`,
+        ),
+        retry: plainText(
+          `case when jobs.state in ('failed', 'cancelled') then ${pathOf(retryPath, 'jobs.id').sql} end`,
+        ),
         result: plainText(
           `case when jobs.state <> 'completed' then null
+            when jobs.type = 'resize' then ${pathOf(renditionsPath, "jobs.result ->> 'imageId'").sql}
             when jobs.type = 'export' then ${pathOf(exportPath, "jobs.result ->> 'exportId'").sql}
-            else ${pathOf(renditionsPath, "jobs.result ->> 'imageId'").sql} end`,
+            when jobs.type = 'import' then ${pathOf(importReportPath, 'jobs.id').sql} end`,
         ),
       },
       { omitsNull: true },
@@ -96,6 +116,8 @@ export const jobDataset: ListedDataset<JobRow> & ExportedDataset = {
     'attempts',
     'priority',
     'imageId',
+    'parentId',
+    'runAt',
     'createdAt',
     'startedAt',
     'finishedAt',
@@ -109,6 +131,7 @@ export const jobDataset: ListedDataset<JobRow> & ExportedDataset = {
     type: { column: 'type', type: 'text', operator: '=', schema: Type.Enum([...jobTypes]) },
     priority: { column: 'priority', type: 'text', operator: '=', schema: Type.Enum([...priorities]) },
     imageId: { column: 'image_id', type: 'uuid', operator: '=', schema: Type.String({ format: 'uuid' }) },
+    parentId: { column: 'parent_id', type: 'uuid', operator: '=', schema: Type.String({ format: 'uuid' }) },
     ...createdFilters,
   },
 };
@@ -118,51 +141,109 @@ export type NewJob = Pick<
   JobFacts,
   'id' | 'tenantId' | 'priority' | 'attemptsMax' | 'imageId' | 'requestId' | 'traceparent'
 > &
-  DistributivePick<JobWork, 'type' | 'request'>;
+  Partial<Pick<JobFacts, 'parentId' | 'stepOf' | 'runAt'>> & {
+    /** Which step of its batch it is, from 0. */
+    readonly step?: number;
+    /** Two of the same key are never unfinished at once: see {@link insertOnce}. */
+    readonly dedupKey?: string;
+    /** Who is told of its end. */
+    readonly notify?: object;
+    /** What it has come to before it begins: the counts of a batch. */
+    readonly result?: JobResult;
+  } & DistributivePick<JobWork, 'type' | 'request'>;
 
 type DistributivePick<Union, Keys extends keyof Union> = Union extends unknown ? Pick<Union, Keys> : never;
 
 /** Records a job as queued, and as handed to the queue: {@link markNotEnqueued} says when it was not. */
 export async function insertJob(sql: Executor, job: NewJob): Promise<JobRow> {
-  const [row] = await sql<JobRow[]>`
-    insert into jobs ${sql({ ...job, request: jsonb(sql, job.request), state: 'queued' })} returning ${sql(columns)}`;
+  const [row] = await sql<JobRow[]>`insert into jobs ${sql(newRow(sql, job))} returning ${sql(jobColumns)}`;
   if (!row) throw new Error('an insert returned no row');
   return row;
+}
+
+/**
+ * Records a job, unless one of its key is unfinished: then that one serves both askers.
+ *
+ * @returns the job, and whether it is new
+ */
+export async function insertOnce(
+  sql: Executor,
+  job: NewJob & { readonly dedupKey: string },
+): Promise<{ job: JobRow; isNew: boolean }> {
+  // The one that is in flight can end between the two statements: then the next try is the first of its kind.
+  for (;;) {
+    const [made] = await sql<JobRow[]>`
+      insert into jobs ${sql(newRow(sql, job))}
+      on conflict (tenant_id, dedup_key) where dedup_key is not null and state in ('queued', 'active') do nothing
+      returning ${sql(jobColumns)}`;
+    if (made) return { job: made, isNew: true };
+    const [standing] = await sql<JobRow[]>`
+      select ${sql(jobColumns)} from jobs
+      where tenant_id = ${job.tenantId} and dedup_key = ${job.dedupKey} and state in ('queued', 'active')`;
+    if (standing) return { job: standing, isNew: false };
+  }
+}
+
+function newRow(sql: Executor, { request, notify, result, ...job }: NewJob) {
+  return {
+    ...job,
+    state: 'queued',
+    request: jsonb(sql, request),
+    ...(notify && { notify: jsonb(sql, notify) }),
+    ...(result && { result: jsonb(sql, result) }),
+  };
 }
 
 /** One job of a tenant, or undefined. */
 export async function findJob(sql: Executor, tenantId: string, id: string): Promise<JobRow | undefined> {
   const [row] = await sql<JobRow[]>`
-    select ${sql(columns)} from jobs where id = ${id} and tenant_id = ${tenantId}`;
+    select ${sql(jobColumns)} from jobs where id = ${id} and tenant_id = ${tenantId}`;
   return row;
 }
 
-/** How many jobs wait: the backlog. */
-export async function countQueued(sql: Executor): Promise<number> {
-  const [row] = await sql<{ count: number }[]>`
-    select count(*) as count from jobs where state in ('queued', 'active') and state = 'queued'`;
-  return row?.count ?? 0;
+/** How many jobs of a tenant wait, and how many of them are members of a batch or import. */
+export interface QueuedCount {
+  readonly tenantId: string;
+  readonly count: number;
+  readonly members: number;
 }
 
 /**
- * Takes a job in hand. Guarded: a job that has ended is not taken, and undefined says so. A job that
+ * How many jobs of each tenant wait: the backlog. Deliveries do not count: those to a receiver that is
+ * down wait for a day, and that is no reason to turn work away.
+ */
+export async function countQueued(sql: Executor): Promise<QueuedCount[]> {
+  return sql<QueuedCount[]>`
+    select tenant_id, count(*) as count, count(parent_id) as members from jobs
+    where state in ('queued', 'active') and state = 'queued' and type <> 'notify' group by tenant_id`;
+}
+
+/** Which attempt of which job begins; the first is 1. */
+export interface JobStart {
+  readonly id: string;
+  readonly attempt: number;
+}
+
+/**
+ * Takes jobs in hand. Guarded: one that has ended is not taken, and is not among those returned. One that
  * another delivery holds is: at least once means that two may run it, and the end is guarded again.
  *
  * A job that was in hand at a crash is not in this worker's hands yet: see {@link holdJob}.
- *
- * @param attempt which attempt this is, from 1
  */
-export async function startJob(
+export async function startJobs(
   sql: Executor,
-  id: string,
-  attempt: number,
+  starts: readonly JobStart[],
   workerId: string,
-): Promise<JobRow | undefined> {
-  const [row] = await sql<JobRow[]>`
-    update jobs set state = 'active', attempts_made = greatest(attempts_made, ${attempt}),
-      worker_id = case when crashes = 0 then ${workerId} end, started_at = coalesce(started_at, now()), updated_at = now(), version = version + 1
-    where id = ${id} and state in ('queued', 'active') returning ${sql(columns)}`;
-  return row;
+): Promise<JobRow[]> {
+  // In one order everywhere: two workers that take the same jobs never wait for each other in a circle.
+  const taken = starts.map(({ id, attempt }) => ({ id, attempt })).sort((a, b) => (a.id < b.id ? -1 : 1));
+  return sql<JobRow[]>`
+    update jobs set state = 'active', attempts_made = greatest(attempts_made, taken.attempt),
+      worker_id = case when crashes = 0 then ${workerId} end, started_at = coalesce(started_at, now()),
+      updated_at = now(), version = version + 1
+    from jsonb_to_recordset(${JSON.stringify(taken)}::text::jsonb) as taken (id uuid, attempt integer)
+    where jobs.id = taken.id and state in ('queued', 'active')
+    returning ${sql(jobColumns.map((column) => `jobs.${column}`))}`;
 }
 
 /** Says that a worker runs a suspect job, alone: from now on a crash of that worker is its doing. */
@@ -178,22 +259,33 @@ export async function advanceJob(sql: Executor, id: string, progress: number): P
   return count > 0;
 }
 
-/** Ends an active job well. False: it had already ended, or was given back meanwhile. */
+/**
+ * Ends an active job well. False: it had already ended.
+ *
+ * @throws Cancelled when it is to be cancelled: let the transaction roll back
+ */
 export async function completeJob(sql: Executor, id: string, result: JobResult): Promise<boolean> {
   const { count } = await sql`
     update jobs set state = 'completed', progress = 100, result = ${jsonb(sql, result)}, error = null,
       finished_at = now(), updated_at = now(), version = version + 1
-    where id = ${id} and state in ('queued', 'active')`;
-  return count > 0;
+    where id = ${id} and state in ('queued', 'active') and cancel_requested_at is null`;
+  if (count > 0) return true;
+  const [unfinished] = await sql`select from jobs where id = ${id} and state in ('queued', 'active')`;
+  if (unfinished) throw new Cancelled();
+  return false;
 }
 
-/** Ends an unfinished job badly. False: it had already ended. */
-export async function failJob(sql: Executor, id: string, error: ProblemJson): Promise<boolean> {
-  const { count } = await sql`
+/** Ends an unfinished job badly. Undefined: it had already ended. */
+export async function failJob(
+  sql: Executor,
+  id: string,
+  error: ProblemJson,
+): Promise<Pick<JobRow, 'parentId' | 'stepOf'> | undefined> {
+  const [row] = await sql<Pick<JobRow, 'parentId' | 'stepOf'>[]>`
     update jobs set state = 'failed', error = ${jsonb(sql, error)},
       finished_at = now(), updated_at = now(), version = version + 1
-    where id = ${id} and state in ('queued', 'active')`;
-  return count > 0;
+    where id = ${id} and state in ('queued', 'active') returning parent_id, step_of`;
+  return row;
 }
 
 /** Puts an active job back: the queue brings it again after its backoff. `error` says why it did not end. */
@@ -219,13 +311,10 @@ export async function markNotEnqueued(sql: Executor, ids: readonly string[]): Pr
 }
 
 /** A job that the queue should hold. */
-export interface UnfinishedJob {
-  readonly id: string;
-  readonly type: JobType;
-  readonly priority: Priority;
-  readonly attemptsMax: number;
-  readonly attemptsMade: number;
-}
+export type UnfinishedJob = Pick<
+  JobRow,
+  'id' | 'tenantId' | 'type' | 'priority' | 'attemptsMax' | 'run' | 'runAt'
+>;
 
 /** Unfinished jobs that the queue was never given, or was last known to hold `staleSeconds` ago. */
 export async function unverifiedJobs(
@@ -234,7 +323,7 @@ export async function unverifiedJobs(
   limit: number,
 ): Promise<UnfinishedJob[]> {
   return sql<UnfinishedJob[]>`
-    select id, type, priority, attempts_max, attempts_made from jobs
+    select id, tenant_id, type, priority, attempts_max, run, run_at from jobs
     where state in ('queued', 'active')
       and (enqueued_at is null or enqueued_at < now() - make_interval(secs => ${staleSeconds}))
     order by enqueued_at nulls first limit ${limit}`;

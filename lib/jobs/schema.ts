@@ -1,6 +1,9 @@
 import { Type } from 'typebox';
 import { Bytes, Id, Nullable, Pixels, ProblemSchema, Time } from '../schemas.js';
-import { jobStates, jobTypes, priorities } from './job.js';
+import { jobTypes, priorities } from './job.js';
+import { jobStates } from './state.js';
+
+const Count = Type.Integer({ minimum: 0 });
 
 /** What a job made; which members there are depends on its type. */
 const JobResultSchema = Type.Object({
@@ -19,9 +22,36 @@ const JobResultSchema = Type.Object({
     ),
   ),
   exportId: Type.Optional(Id('export: the export')),
-  rows: Type.Optional(Type.Integer({ minimum: 0, description: 'export: rows, or files of an archive' })),
+  rows: Type.Optional(
+    Type.Union([
+      Type.Integer({ minimum: 0, description: 'export: rows, or files of an archive' }),
+      Type.Object(
+        { read: Count, accepted: Count, rejected: Count },
+        { description: 'import: rows of the CSV, read so far' },
+      ),
+    ]),
+  ),
   bytes: Type.Optional(Bytes),
   sha256: Type.Optional(Type.String({ description: 'export: SHA-256 of its file' })),
+  members: Type.Optional(
+    Type.Object(
+      { total: Count, completed: Count, failed: Count, cancelled: Count },
+      { description: 'batch, import: its jobs, and how they ended' },
+    ),
+  ),
+  steps: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        type: Type.Enum(['export', 'notify']),
+        jobId: Nullable(Id('Its job, once it has begun')),
+        state: Type.Enum([...jobStates, 'waiting', 'skipped']),
+      }),
+      { description: 'batch: what comes after its members' },
+    ),
+  ),
+  deliveryId: Type.Optional(Id('notify: the delivery')),
+  status: Type.Optional(Nullable(Type.Integer({ description: "notify: the receiver's HTTP status" }))),
 });
 
 /** A job as the API shows it. */
@@ -37,6 +67,8 @@ export const JobSchema = Type.Object(
     }),
     priority: Type.Enum([...priorities]),
     imageId: Nullable(Id('The image it works on')),
+    parentId: Nullable(Id('The batch or import whose member it is')),
+    runAt: Nullable(Time('Not before this time')),
     createdAt: Time('When it was asked for'),
     startedAt: Nullable(Time('When it was first taken in hand')),
     finishedAt: Nullable(Time('When it ended')),
@@ -46,7 +78,13 @@ export const JobSchema = Type.Object(
       Type.Omit(ProblemSchema, ['instance'], { description: 'Why it failed, or why it is tried again' }),
     ),
     result: Nullable(JobResultSchema),
-    links: Type.Object({ self: Type.String(), result: Type.Optional(Type.String()) }),
+    links: Type.Object({
+      self: Type.String(),
+      events: Type.String({ description: 'Server-Sent Events of what becomes of it' }),
+      cancel: Type.Optional(Type.String({ description: 'DELETE it to cancel the job' })),
+      retry: Type.Optional(Type.String({ description: 'POST to it to begin anew' })),
+      result: Type.Optional(Type.String({ description: 'What it made' })),
+    }),
   },
   { $id: 'Job', description: 'A piece of background work' },
 );

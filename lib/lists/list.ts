@@ -111,10 +111,7 @@ export async function listRows<Row extends Listed>(
   const where = (sql: Executor): Fragment[] => [
     sql`tenant_id = ${tenantId}`,
     ...scope(sql),
-    ...Object.entries(dataset.filters).flatMap(([name, { column, operator }]) => {
-      const value = query[name];
-      return isFilterValue(value) ? [sql`${sql(column)} ${operators[operator](sql)} ${value}`] : [];
-    }),
+    ...filterConditions(sql, dataset, query),
   ];
   const count = () =>
     database.query(`${dataset.name}.count`, async (sql) => {
@@ -195,7 +192,20 @@ function columnsOf<Row extends Listed>(dataset: ListedDataset<Row>, fields: Fiel
   return [...new Set(['id', 'createdAt', ...names.flatMap((name) => dataset.columns[name] ?? [])])];
 }
 
-function all(sql: Executor, conditions: Fragment[]): Fragment[] {
+/** The filters that a query has, as conditions on the dataset's table. */
+export function filterConditions(
+  sql: Executor,
+  dataset: Dataset,
+  query: Readonly<Record<string, unknown>>,
+): Fragment[] {
+  return Object.entries(dataset.filters).flatMap(([name, { column, operator }]) => {
+    const value = query[name];
+    return isFilterValue(value) ? [sql`${sql(column)} ${operators[operator](sql)} ${value}`] : [];
+  });
+}
+
+/** Conditions that must all hold; at least one. */
+export function all(sql: Executor, conditions: Fragment[]): Fragment[] {
   return conditions.map((condition, index) => (index === 0 ? condition : sql`and ${condition}`));
 }
 

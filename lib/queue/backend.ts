@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { within } from '../deadline.js';
 import type { Logger } from '../logger.js';
+import { type BoardQueues, boardQueues } from './board.js';
 import { openPatientPool } from './patient-pool.js';
 import {
   type ConsumerOptions,
@@ -31,6 +32,8 @@ export interface QueueBackend {
     options: ConsumerOptions,
   ): JobConsumer;
   listen(name: string, listener: QueueListener): QueueSubscription;
+  /** Queues as bull-board shows them: to look at, not to change. */
+  openBoard(names: readonly string[]): BoardQueues;
   /** Resolves when the backend answers, within about a second; rejects otherwise. */
   ping(): Promise<void>;
   /** Ends the connections, after everything that was opened here has been closed. */
@@ -55,8 +58,12 @@ const CONSUMER_CONNECT_TIMEOUT_MS = 10_000;
 const EVENTS_BLOCK_MS = 1_000;
 // In Redis Cluster every key of ours must lie in one slot: the braces make the tag.
 const PREFIX = '{halftone}';
-// Connections of a producer's pool: more adds at once wait for one.
-const PRODUCER_CONNECTIONS = 4;
+// Jobs beyond that share them: they need one when they begin and when they end.
+const MAX_CONSUMER_CONNECTIONS = 4;
+// Connections by which queues are filled and asked: more at once wait for one.
+const PRODUCER_CONNECTIONS = 6;
+// Connections of those who read events, beside the one with which each listens.
+const READER_CONNECTIONS = 3;
 
 /** Opens the queue backend that the configuration asks for: Redis where there is a URL, else PostgreSQL. */
 export function openQueueBackend(options: QueueBackendOptions): QueueBackend {
@@ -117,6 +124,11 @@ function redisBackend(url: string, { role, log, applicationName }: QueueBackendO
       // A reader that waits to reconnect never tells BullMQ that it has ended.
       return { close: () => within(close(), ANSWER_TIMEOUT_MS).catch(() => reader.disconnect()) };
     },
+    openBoard: (names) =>
+      boardQueues(
+        names.map((name) => new Queue(name, { connection, prefix: PREFIX })),
+        log,
+      ),
     ping: async () => {
       if (connection.status !== 'ready') throw new Error(`redis is ${connection.status}`);
       await within(connection.ping(), ANSWER_TIMEOUT_MS);
@@ -132,49 +144,56 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
     connectionString: databaseUrl,
     application_name: `${applicationName}-queue`,
     keepAlive: true,
-    ...(role === 'producer'
-      ? { connectionTimeoutMillis: ANSWER_TIMEOUT_MS, query_timeout: ANSWER_TIMEOUT_MS }
-      : { connectionTimeoutMillis: CONSUMER_CONNECT_TIMEOUT_MS }),
+    connectionTimeoutMillis: CONSUMER_CONNECT_TIMEOUT_MS,
     // A queue that loses its last second in a power cut is filled again from the jobs table by the
     // maintenance job; so its many small commits need not wait for the disk.
     options: '-c search_path=bullmq -c synchronous_commit=off',
   };
-  // Each queue, consumer and listener has a small pool of its own: what waits for a connection in one
-  // never holds up another.
-  const ends: (() => Promise<void>)[] = [];
-  const connect = (max: number) => {
-    const { pool, end } = openPatientPool({ ...settings, max }, log);
-    ends.push(end);
-    return { connection: pool };
+  // Only what a request waits for is to fail soon.
+  const asked = { connectionTimeoutMillis: ANSWER_TIMEOUT_MS, query_timeout: ANSWER_TIMEOUT_MS };
+  const impatience = role === 'producer' ? asked : {};
+  // Connections are what PostgreSQL has fewest of: all queues share a pool, and all that listens or consumes
+  // shares another. Each part makes room for what it holds, so that none waits for another.
+  const queues = openPatientPool({ ...settings, ...impatience, max: PRODUCER_CONNECTIONS }, log);
+  const readers = openPatientPool({ ...settings, max: READER_CONNECTIONS }, log);
+  const reader = (connections: number) => {
+    readers.makeRoom(connections);
+    return { connection: readers.pool };
   };
-  const probe = new pg.Pool({ ...settings, max: 1 });
+  const probe = new pg.Pool({ ...settings, ...impatience, max: 1 });
   probe.on('error', (error) => log.debug({ err: error }, 'queue connection'));
   return {
     kind: 'postgres',
     openQueue: (name) => {
-      const queue = new Queue(name, connect(PRODUCER_CONNECTIONS), createPostgresBackend);
+      const queue = new Queue(name, { connection: queues.pool }, createPostgresBackend);
       survive(queue, log);
       return jobQueue(queue);
     },
     openConsumer: (name, process, options) => {
-      // One for each job, one for locks and stalled jobs, and one that listens.
-      const more = { ...connect(options.concurrency + 2), ...workerOptions(options) };
+      // One that listens, and one for each job.
+      const jobs = Math.min(options.concurrency, MAX_CONSUMER_CONNECTIONS);
+      const more = { ...reader(1 + jobs), ...workerOptions(options) };
       const worker = new Worker(name, workerProcessor(process), more, createPostgresBackend);
       survive(worker, log);
       return jobConsumer(worker, options);
     },
     listen: (name, listener) => {
-      // One that listens, and one that reads.
-      const more = { ...connect(2), blockingTimeout: EVENTS_BLOCK_MS };
+      // One that listens.
+      const more = { ...reader(1), blockingTimeout: EVENTS_BLOCK_MS };
       const events = new QueueEvents(name, more, createPostgresBackend);
       survive(events, log);
       return queueSubscription(events, listener);
     },
+    openBoard: (names) =>
+      boardQueues(
+        names.map((name) => new Queue(name, { connection: queues.pool }, createPostgresBackend)),
+        log,
+      ),
     ping: async () => {
       await within(probe.query('select 1'), ANSWER_TIMEOUT_MS);
     },
     close: async () => {
-      await Promise.all([probe.end(), ...ends.map((end) => end())]);
+      await Promise.all([probe.end(), queues.end(), readers.end()]);
     },
   };
 }

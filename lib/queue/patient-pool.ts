@@ -40,12 +40,23 @@ class PatientPool extends pg.Pool {
   }
 }
 
-/** Opens a pool for one of BullMQ's parts; the caller ends it. */
-export function openPatientPool(
-  options: pg.PoolConfig,
-  log: Logger,
-): { pool: PgPool; end: () => Promise<void> } {
+/** A pool for parts of BullMQ. */
+export interface OpenedPool {
+  readonly pool: PgPool;
+  /** Lets it have so many connections more. */
+  makeRoom(connections: number): void;
+  end(): Promise<void>;
+}
+
+/** Opens a pool; the caller ends it. */
+export function openPatientPool(options: pg.PoolConfig, log: Logger): OpenedPool {
   const pool = new PatientPool(options, log);
   // BullMQ describes the pool it takes by overloads that no generic method can match; it is a pg.Pool.
-  return { pool: pool as unknown as PgPool, end: () => pool.end() };
+  return {
+    pool: pool as unknown as PgPool,
+    makeRoom: (connections) => {
+      pool.options.max += connections;
+    },
+    end: () => pool.end(),
+  };
 }

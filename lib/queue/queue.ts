@@ -14,20 +14,36 @@ export type Payload = Record<string, never>;
 /** A job as it is handed to the queue. */
 export interface QueuedJob {
   readonly id: string;
+  /** Tells its runs apart: one that is begun anew can be added while the queue still ends the run before. */
+  readonly run?: number | string;
   /** 0 goes first; within one priority, first come, first served. */
   readonly priority: number;
   /** How often it is delivered before it is given up. */
   readonly attempts: number;
+  /** Time before the second attempt, in ms; it doubles with each further one. */
+  readonly backoffMs: number;
+  /** Time before the first, in ms. */
+  readonly delayMs?: number;
 }
+
+/** Which run of which job. */
+export type JobRun = Pick<QueuedJob, 'id' | 'run'>;
 
 /** The producer's side of one queue. */
 export interface JobQueue {
   /** Hands jobs over. An id that the queue holds already is left as it is. */
   add(jobs: readonly QueuedJob[]): Promise<void>;
   /** Whether the queue holds the job as waiting, delayed or active. */
-  holds(id: string): Promise<boolean>;
+  holds(job: JobRun): Promise<boolean>;
   /** Forgets a job that is not active. */
-  remove(id: string): Promise<void>;
+  remove(job: JobRun): Promise<void>;
+  /** Lets no consumer, in any process, take jobs; those that are active end. */
+  pause(): Promise<void>;
+  /** Lets them again. */
+  resume(): Promise<void>;
+  isPaused(): Promise<boolean>;
+  /** Forgets every job that is not active. */
+  drain(): Promise<void>;
   /** Delivers a job of its own every `ms`, once however many processes ask for it. */
   every(ms: number, name: string): Promise<void>;
   close(): Promise<void>;
@@ -73,7 +89,6 @@ export interface QueueSubscription {
   close(): Promise<void>;
 }
 
-const BACKOFF_MS = 1_000;
 const BACKOFF_JITTER = 0.5;
 // A worker that is killed is not the job's fault: what a job may cost us in crashes is counted in its
 // row (see workers/consumer.ts). This bounds only what that count cannot see.
@@ -81,20 +96,35 @@ const MAX_STALLS = 10;
 // How soon a worker asks again after its backend was away; BullMQ would wait 15 s.
 const RETRY_MS = 500;
 
+// What follows the id in the name that the queue knows a run by; the id of a UUID is always as long.
+const RUN_MARK = '.';
+const ID_LENGTH = 36;
+
+/** What the queue knows a run by. */
+function keyOf({ id, run = 0 }: JobRun): string {
+  return run === 0 ? id : `${id}${RUN_MARK}${run}`;
+}
+
+/** Whose run it is. */
+function idOf(key: string): string {
+  return key[ID_LENGTH] === RUN_MARK ? key.slice(0, ID_LENGTH) : key;
+}
+
 /** Wraps BullMQ's producer; generic because its classes carry the backend in their types. */
 export function jobQueue<B extends IQueueBackend, C>(
   queue: Queue<Payload, unknown, string, Payload, unknown, string, B, C>,
 ): JobQueue {
   return {
     add: async (jobs) => {
-      const entries = jobs.map(({ id, priority, attempts }) => ({
+      const entries = jobs.map(({ priority, attempts, backoffMs, delayMs = 0, ...job }) => ({
         name: queue.name,
         data: {},
         opts: {
-          jobId: id,
+          jobId: keyOf(job),
           priority,
           attempts,
-          backoff: { type: 'exponential', delay: BACKOFF_MS, jitter: BACKOFF_JITTER },
+          ...(delayMs > 0 && { delay: delayMs }),
+          backoff: { type: 'exponential', delay: backoffMs, jitter: BACKOFF_JITTER },
           // The row is the record. A finished job in the queue would only keep its id from being added again.
           removeOnComplete: true,
           removeOnFail: true,
@@ -105,13 +135,17 @@ export function jobQueue<B extends IQueueBackend, C>(
       if (only && entries.length === 1) await queue.add(only.name, only.data, only.opts);
       else await queue.addBulk(entries);
     },
-    holds: async (id) => {
-      const state = await queue.getJobState(id);
+    holds: async (job) => {
+      const state = await queue.getJobState(keyOf(job));
       return state !== 'unknown' && state !== 'completed' && state !== 'failed';
     },
-    remove: async (id) => {
-      await queue.remove(id);
+    remove: async (job) => {
+      await queue.remove(keyOf(job));
     },
+    pause: () => queue.pause(),
+    resume: () => queue.resume(),
+    isPaused: () => queue.isPaused(),
+    drain: () => queue.drain(true),
     every: async (ms, name) => {
       await queue.upsertJobScheduler(
         name,
@@ -140,7 +174,7 @@ export function workerProcessor(process: (delivery: Delivery) => Promise<void>) 
   return async (job: Pick<Job, 'id' | 'attemptsMade' | 'opts' | 'updateProgress'>): Promise<void> => {
     const attempt = job.attemptsMade + 1;
     await process({
-      id: job.id ?? '',
+      id: idOf(job.id ?? ''),
       attempt,
       isLastAttempt: attempt >= (job.opts.attempts ?? 1),
       announce: (progress) => job.updateProgress(progress),
@@ -156,7 +190,7 @@ export function jobConsumer<B extends IQueueBackend, C>(
   worker.on('failed', (job, error) => {
     // What the processor threw, the processor has recorded; this is BullMQ's own doing.
     const byQueue = error instanceof UnrecoverableError && !(error instanceof GiveUp);
-    if (byQueue && job?.id !== undefined) onGivenUp(job.id, error.message);
+    if (byQueue && job?.id !== undefined) onGivenUp(idOf(job.id), error.message);
   });
   return { close: () => worker.close() };
 }
@@ -166,9 +200,9 @@ export function queueSubscription<B extends IQueueBackend, C>(
   events: QueueEvents<unknown, B, C>,
   { onChange }: QueueListener,
 ): QueueSubscription {
-  for (const event of ['active', 'progress', 'delayed'] as const)
-    events.on(event, ({ jobId }: { jobId: string }) => onChange(jobId, false));
+  for (const event of ['waiting', 'active', 'progress', 'delayed'] as const)
+    events.on(event, ({ jobId }: { jobId: string }) => onChange(idOf(jobId), false));
   for (const event of ['completed', 'failed', 'removed'] as const)
-    events.on(event, ({ jobId }: { jobId: string }) => onChange(jobId, true));
+    events.on(event, ({ jobId }: { jobId: string }) => onChange(idOf(jobId), true));
   return { close: () => events.close() };
 }

@@ -23,6 +23,8 @@ export interface RenderTask {
   readonly maxOutputPixels: number;
   /** Time for the whole task, in seconds. */
   readonly timeoutSeconds: number;
+  /** Shared memory, not 0 when the task is cancelled: no further pipeline is started then. */
+  readonly cancelled?: Int32Array;
   /** Where to post a {@link RenderProgress} after each rendition. */
   readonly progress?: MessagePort;
 }
@@ -47,6 +49,8 @@ export interface RenderedFile {
 export type RenderOutcome = {
   /** How long it had the thread's turn, in ms. */
   readonly busyMs: number;
+  /** Which thread it was, and since when it had its turn, in ms since the epoch. */
+  readonly thread: { readonly id: number; readonly startedAt: number };
 } & (
   | { readonly ok: true; readonly files: readonly RenderedFile[] }
   | { readonly ok: false; readonly problem: ProblemJson }

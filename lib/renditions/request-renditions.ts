@@ -7,7 +7,7 @@ import {
 } from '../images/create-image.js';
 import type { ImageRow } from '../images/image.js';
 import type { JobRow } from '../jobs/job.js';
-import { insertJob } from '../jobs/repository.js';
+import { insertOnce } from '../jobs/repository.js';
 import type { RenditionRow } from './rendition.js';
 import { findRenditions } from './repository.js';
 
@@ -33,9 +33,9 @@ export async function requestRenditions(
   const asked = renditions.flatMap(({ id }) => standing.find((rendition) => rendition.id === id) ?? []);
   if (asked.length === renditions.length) return { kind: 'standing', renditions: asked };
   await dispatcher.assertRoom();
-  const job = await database.query('jobs.create', (sql) =>
-    insertJob(sql, newResizeJob(config, asker, image.id, wanted.priority, renditions)),
+  const { job, isNew } = await database.query('jobs.create', (sql) =>
+    insertOnce(sql, newResizeJob(config, asker, image.id, wanted, renditions)),
   );
-  await dispatcher.dispatch(job);
+  if (isNew) await dispatcher.dispatch(job);
   return { kind: 'job', job };
 }

@@ -3,6 +3,7 @@ import type { Dirent, ReadStream } from 'node:fs';
 import { open, opendir, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Problem, storageProblem, systemErrorCode } from '../errors.js';
+import { inSpan } from '../telemetry/tracing.js';
 import type { BlobEntry, BlobHandle, BlobRange, BlobStat, BlobStore } from './blob-store.js';
 import { makeFolder, moveDurably } from './durable.js';
 import { assertKey, assertPrefix, isKey } from './keys.js';
@@ -40,7 +41,9 @@ class FileStore implements BlobStore {
   }
 
   async put(key: string, temporaryPath: string, { synced = false } = {}): Promise<void> {
-    await moveDurably(temporaryPath, this.#path(key), synced).catch(failWrite);
+    const path = this.#path(key);
+    const span = () => ({ name: 'store put', attributes: { 'halftone.key': key } });
+    await inSpan(span, () => moveDurably(temporaryPath, path, synced)).then(undefined, failWrite);
   }
 
   async open(key: string, range?: BlobRange): Promise<BlobHandle> {

@@ -4,7 +4,7 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const HEX = /^[0-9a-f]+$/;
 const EXTENSION = /^[a-z0-9]{1,8}$/;
 // A name that starts with a letter or digit is neither `..` nor hidden, and no key is under `tmp/`.
-const KEY = /^(?:originals|renditions|exports)(?:\/[a-z0-9][a-z0-9.-]*)+$/;
+const KEY = /^(?:originals|renditions|exports|imports)(?:\/[a-z0-9][a-z0-9.-]*)+$/;
 
 /**
  * The key of an original: `originals/ab/cd/<sha256>`. Two levels of 256 folders keep each one small.
@@ -48,6 +48,20 @@ export function renditionPrefix(sha256: string): string {
  */
 export function exportKey(id: string, extension: string): string {
   const key = `exports/${id}.${extension}`;
+  assertKey(key);
+  return key;
+}
+
+/** The prefix of every CSV of an import. */
+export const importPrefix = 'imports/';
+
+/**
+ * The key of the CSV of an import that is not finished: `imports/<id>.csv`.
+ *
+ * @throws TypeError when `id` has another shape
+ */
+export function importKey(id: string): string {
+  const key = `${importPrefix}${id}.csv`;
   assertKey(key);
   return key;
 }

@@ -6,6 +6,8 @@ import type { Wanted } from '../../lib/images/create-image.js';
 import type { ImageMetadata } from '../../lib/images/image.js';
 import { parseJson, parseMetadata } from '../../lib/images/metadata.js';
 import type { ReceivedImage } from '../../lib/images/receive.js';
+import { type Priority, priorities } from '../../lib/jobs/job.js';
+import { parseRunAt } from '../../lib/jobs/run-at.js';
 import { parseRenditionOptions, parseRenditionQuery } from '../../lib/renditions/options.js';
 import type { WantedRendition } from '../../lib/renditions/plan.js';
 
@@ -24,20 +26,18 @@ export type Receive = (source: Readable) => Promise<ReceivedImage>;
 export const MAX_RENDITIONS = 50;
 
 /** What stands beside the file: form fields, or query names. */
-interface Fields {
+interface Fields extends Readonly<Partial<Record<SingleField, string | undefined>>> {
   readonly presets: readonly string[];
-  readonly renditions: string | undefined;
-  readonly metadata: string | undefined;
   /** One rendition's options spelled flat. */
   readonly flat: Readonly<Record<string, unknown>>;
 }
 
-const SINGLE_FIELDS = ['renditions', 'metadata'] as const;
+const SINGLE_FIELDS = ['renditions', 'metadata', 'priority', 'runAt'] as const;
 type SingleField = (typeof SINGLE_FIELDS)[number];
 
 /**
  * Reads a `multipart/form-data` upload: one `file`, and before or after it `preset` (repeatable),
- * `renditions` and `metadata`.
+ * `renditions`, `metadata`, `priority` and `runAt`.
  *
  * @throws Problem BAD_REQUEST, FILE_MISSING, FILE_DUPLICATE, FIELD_UNKNOWN, VALIDATION_FAILED (400), and
  *   what receiving throws; then no file is left
@@ -64,7 +64,7 @@ export async function readForm(request: FastifyRequest, receive: Receive): Promi
     return {
       received,
       filename,
-      ...readFields({ presets, renditions: undefined, metadata: undefined, flat: {}, ...single }),
+      ...readFields({ presets, flat: {}, ...single }),
     };
   } catch (error) {
     await received?.discard();
@@ -73,7 +73,7 @@ export async function readForm(request: FastifyRequest, receive: Receive): Promi
 }
 
 /** What the form's parser complains of has no code: it is known by its words. Every other error as it is. */
-function formProblem(error: unknown): unknown {
+export function formProblem(error: unknown): unknown {
   return error instanceof Error && /^Multipart: |end of multipart data$/.test(error.message)
     ? new Problem('BAD_REQUEST', 'The form is cut off, or its boundary is missing.', { cause: error })
     : error;
@@ -89,6 +89,8 @@ export async function readRaw(request: FastifyRequest, source: Readable, receive
     preset = [],
     renditions,
     metadata,
+    priority,
+    runAt,
     filename,
     ...flat
   } = request.query as Record<string, string | string[]>;
@@ -96,6 +98,8 @@ export async function readRaw(request: FastifyRequest, source: Readable, receive
     presets: [preset].flat(),
     renditions: single(renditions, 'renditions'),
     metadata: single(metadata, 'metadata'),
+    priority: single(priority, 'priority'),
+    runAt: single(runAt, 'runAt'),
     flat,
   });
   const name = single(filename, 'filename');
@@ -118,15 +122,29 @@ function readField(
   fields[known] = value;
 }
 
-function readFields({ presets, renditions, metadata, flat }: Fields): Pick<Upload, 'metadata' | 'wanted'> {
+function readFields(fields: Fields): Pick<Upload, 'metadata' | 'wanted'> {
+  const { presets, renditions, metadata, priority, runAt, flat } = fields;
   const wanted =
     renditions === undefined ? [] : readRenditions(parseJson(renditions, 'renditions'), 'renditions');
   if (Object.keys(flat).length > 0) wanted.push({ options: parseRenditionQuery(flat, ''), path: 'query' });
   assertCount(presets.length + wanted.length);
   return {
     metadata: parseMetadata(metadata),
-    wanted: { presets, presetsPath: 'preset', renditions: wanted, priority: 'normal' },
+    wanted: {
+      presets,
+      presetsPath: 'preset',
+      renditions: wanted,
+      priority: readPriority(priority),
+      runAt: parseRunAt(runAt, 'runAt'),
+    },
   };
+}
+
+function readPriority(text = 'normal'): Priority {
+  const known = priorities.find((each) => each === text);
+  if (!known)
+    throw invalidField('priority', `is ${JSON.stringify(text)}; it takes one of ${priorities.join(', ')}`);
+  return known;
 }
 
 /**
@@ -157,7 +175,7 @@ function single(value: string | string[] | undefined, path: string): string | un
 function unknownField(name: string): Problem {
   return invalidField(
     name,
-    'is not known here; known are file, preset, renditions, metadata',
+    'is not known here; known are file, preset, renditions, metadata, priority, runAt',
     'FIELD_UNKNOWN',
   );
 }

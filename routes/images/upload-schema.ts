@@ -1,4 +1,6 @@
 import { Type } from 'typebox';
+import { priorities } from '../../lib/jobs/job.js';
+import { RunAt } from '../../lib/jobs/run-at.js';
 import { RenditionOptionsSchema } from '../../lib/renditions/options-schema.js';
 import { ref } from '../schemas.js';
 
@@ -7,6 +9,7 @@ const metadata = Type.Optional(
   Type.String({ description: 'A JSON object of at most 16 KiB, kept with the image' }),
 );
 const renditions = Type.Optional(Type.String({ description: 'A JSON array of rendition options' }));
+const jobFields = { priority: Type.Optional(Type.Enum([...priorities])), runAt: Type.Optional(RunAt) };
 const withJob = (description: string, required: string[]) => ({
   description,
   type: 'object',
@@ -38,6 +41,7 @@ export const uploadSchema = {
             },
             renditions,
             metadata,
+            ...jobFields,
           },
         },
       },
@@ -49,6 +53,7 @@ export const uploadSchema = {
     filename: Type.Optional(Type.String({ description: 'Name of the file; with a raw body' })),
     metadata,
     renditions,
+    ...jobFields,
     ...RenditionOptionsSchema.properties,
   }),
   response: {

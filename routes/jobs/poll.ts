@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { Problem } from '../../lib/errors.js';
 import { matchesIfNoneMatch } from '../../lib/http/conditional.js';
 import { isUuid } from '../../lib/ids.js';
 import type { CachedJob } from '../../lib/jobs/cache.js';
-import { hasEnded } from '../../lib/jobs/job.js';
+import { hasEnded } from '../../lib/jobs/state.js';
 import { COMPRESSION_THRESHOLD_BYTES } from '../../plugins/compression.js';
 import { ref } from '../schemas.js';
 import { waitIfPreferred } from '../wait.js';
+import { jobNotFound } from './find.js';
 
 /**
  * `GET /v1/jobs/{id}`: the route that is called most. A cached job is a look-up and a string that was
@@ -62,8 +62,4 @@ function send(request: FastifyRequest, reply: FastifyReply, { row, etag, body }:
   if (body.length < COMPRESSION_THRESHOLD_BYTES) return reply.send(body);
   reply.compress(body);
   return reply;
-}
-
-function jobNotFound(): Problem {
-  return new Problem('JOB_NOT_FOUND', 'There is no job of this id.');
 }

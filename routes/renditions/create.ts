@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalidField } from '../../lib/errors.js';
-import { hasEnded, presentJob, priorities } from '../../lib/jobs/job.js';
+import { presentJob, priorities } from '../../lib/jobs/job.js';
+import { parseRunAt, RunAt } from '../../lib/jobs/run-at.js';
+import { hasEnded } from '../../lib/jobs/state.js';
 import { jobPath } from '../../lib/paths.js';
 import { presentRendition } from '../../lib/renditions/rendition.js';
 import { requestRenditions } from '../../lib/renditions/request-renditions.js';
@@ -30,6 +32,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
             }),
             presets: Type.Array(Type.String(), { default: [], maxItems: MAX_RENDITIONS }),
             priority: Type.Enum([...priorities], { default: 'normal' }),
+            runAt: Type.Optional(RunAt),
           },
           { additionalProperties: false },
         ),
@@ -49,7 +52,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      const { renditions, presets, priority } = request.body;
+      const { renditions, presets, priority, runAt } = request.body;
       if (renditions.length + presets.length === 0) {
         throw invalidField(
           'renditions',
@@ -61,6 +64,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
         presetsPath: 'presets',
         renditions: readRenditions(renditions, 'renditions'),
         priority,
+        runAt: parseRunAt(runAt, 'runAt'),
       };
       const image = await requireImage(request, request.params.id);
       const outcome = await request.timings.measure('db', () =>

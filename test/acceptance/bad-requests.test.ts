@@ -196,7 +196,7 @@ await t.test('methods that a path does not take: 405 with those it does', async 
     ['POST', `/v1/images/${image.id}`, 'GET, HEAD, PATCH, DELETE'],
     ['DELETE', `/v1/images/${image.id}/content`, 'GET, HEAD'],
     ['PUT', `/v1/images/${image.id}/renditions`, 'GET, HEAD, POST'],
-    ['PUT', `/v1/jobs/${job.id}`, 'GET, HEAD'],
+    ['PUT', `/v1/jobs/${job.id}`, 'GET, HEAD, DELETE'],
     ['POST', '/v1/jobs', 'GET, HEAD'],
     ['POST', '/v1/presets', 'GET, HEAD'],
     ['POST', '/v1/presets/mine', 'PUT, DELETE'],

@@ -60,7 +60,7 @@ await t.test('a row is, value for value, what the list shows', async (t) => {
     [
       'jobs',
       [
-        'fields=id,type,state,progress,attempts,priority,imageId,createdAt,startedAt,finishedAt,waitMs,runMs,error,result',
+        'fields=id,type,state,progress,attempts,priority,imageId,parentId,runAt,createdAt,startedAt,finishedAt,waitMs,runMs,error,result',
         'fields=links',
         'fields=links.result,attempts.made',
         'fields=error.code,error.detail,result.imageId',
@@ -103,7 +103,7 @@ await t.test('without fields: all that is the resource’s own', async (t) => {
   const header = async (query: string) => (await stream(query)).text.split('\n', 1)[0];
   t.equal(
     await header('dataset=jobs'),
-    'id,type,state,progress,attempts.made,attempts.max,priority,imageId,createdAt,startedAt,finishedAt,waitMs,runMs,error,result',
+    'id,type,state,progress,attempts.made,attempts.max,priority,imageId,parentId,runAt,createdAt,startedAt,finishedAt,waitMs,runMs,error,result',
   );
   t.equal(await header('dataset=renditions&fields=url, id'), 'url,id', 'in the asked order');
   t.equal(

@@ -2,14 +2,18 @@ import { Readable } from 'node:stream';
 import type { Test } from 'tap';
 import type { Config } from '../../lib/config.js';
 import type { Database } from '../../lib/database/client.js';
+import { newId } from '../../lib/ids.js';
 import { createImage } from '../../lib/images/create-image.js';
 import { receiveImage } from '../../lib/images/receive.js';
-import { Dispatcher } from '../../lib/jobs/dispatcher.js';
-import type { JobRow } from '../../lib/jobs/job.js';
+import { Dispatcher, queuesByType } from '../../lib/jobs/dispatcher.js';
+import type { JobRow, JobType } from '../../lib/jobs/job.js';
 import { findJob } from '../../lib/jobs/repository.js';
+import { JobStarter } from '../../lib/jobs/starter.js';
 import type { JobQueue, QueuedJob } from '../../lib/queue/queue.js';
 import type { BlobStore } from '../../lib/storage/blob-store.js';
 import { openFileStore } from '../../lib/storage/file-store.js';
+import { Cancellations } from '../../workers/cancellations.js';
+import { Isolation } from '../../workers/isolation.js';
 import { testConfig } from './config.js';
 import { openTestDatabase } from './database.js';
 import { recordingLogger } from './events.js';
@@ -22,6 +26,7 @@ export interface JobWorld {
   readonly database: Database;
   readonly store: BlobStore;
   readonly config: Config;
+  readonly dispatcher: Dispatcher;
   /** Folder of the store. */
   readonly folder: string;
   /** Records a picture and a job for renditions of it, as an upload does. */
@@ -34,10 +39,35 @@ export interface JobWorld {
 export function silentQueue(taken: QueuedJob[] = []): JobQueue {
   return {
     add: async (jobs) => void taken.push(...jobs),
-    holds: async (id) => taken.some((job) => job.id === id),
+    holds: async ({ id, run = 0 }) => taken.some((job) => job.id === id && (job.run ?? 0) === run),
     remove: async () => {},
     every: async () => {},
+    pause: async () => {},
+    resume: async () => {},
+    isPaused: async () => false,
+    drain: async () => {},
     close: async () => {},
+  };
+}
+
+/** Queues of every type that deliver nothing, but for those given. */
+export function silentQueues(given: Partial<Record<JobType, JobQueue>> = {}): Record<JobType, JobQueue> {
+  return { ...queuesByType(() => silentQueue()), ...given };
+}
+
+/** What consumers of a worker of the test's own share. */
+export function workerParts({ database, dispatcher }: Pick<JobWorld, 'database' | 'dispatcher'>) {
+  const { log } = recordingLogger();
+  const workerId = newId();
+  return {
+    database,
+    dispatcher,
+    starter: new JobStarter(database, workerId),
+    isolation: new Isolation(),
+    cancellations: new Cancellations(database, log),
+    workerId,
+    log,
+    onOutcome: (): void => {},
   };
 }
 
@@ -51,7 +81,7 @@ export async function openJobWorld(t: Test, queue = silentQueue()): Promise<JobW
   const ping = async (): Promise<void> => {};
   const dispatcher = new Dispatcher({
     database,
-    queues: { resize: queue, export: silentQueue() },
+    queues: silentQueues({ resize: queue }),
     ping,
     maxQueuedJobs: 100,
     log,
@@ -61,6 +91,7 @@ export async function openJobWorld(t: Test, queue = silentQueue()): Promise<JobW
     database,
     store,
     config,
+    dispatcher,
     folder,
     newJob: async (presets = ['thumbnail']) => {
       const never = new AbortController().signal;

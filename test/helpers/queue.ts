@@ -54,10 +54,10 @@ export function openTestQueue(t: Test, address: QueueAddress, name = uniqueName(
 
 /** A job to add. */
 export function someJob(more: Partial<QueuedJob> = {}): QueuedJob {
-  return { id: newId(), priority: 10, attempts: 3, ...more };
+  return { id: newId(), priority: 10, attempts: 3, backoffMs: 1_000, ...more };
 }
 
 /** Waits until the queue has forgotten a job: that happens a moment after its consumer returned. */
 export async function gone(queue: JobQueue, id: string): Promise<void> {
-  await eventually(async () => !(await queue.holds(id)) || undefined);
+  await eventually(async () => !(await queue.holds({ id })) || undefined);
 }

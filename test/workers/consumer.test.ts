@@ -5,10 +5,9 @@ import type { JobRow, JobRowOf } from '../../lib/jobs/job.js';
 import { completeJob, recordCrash } from '../../lib/jobs/repository.js';
 import { type Delivery, GiveUp } from '../../lib/queue/queue.js';
 import { consume, giveUp, type JobOutcome } from '../../workers/consumer.js';
-import { Isolation } from '../../workers/isolation.js';
 import type { JobContext } from '../../workers/processors/processor.js';
 import { latch, Recorder, recordingLogger } from '../helpers/events.js';
-import { type JobWorld, openJobWorld } from '../helpers/jobs.js';
+import { type JobWorld, openJobWorld, workerParts } from '../helpers/jobs.js';
 
 const world = await openJobWorld(t);
 
@@ -24,20 +23,10 @@ function consumer(
   run: (job: JobRowOf<'resize'>, context: JobContext) => Promise<void> = complete(world),
 ): Consumer {
   const [outcomes, announced] = [new Recorder<JobOutcome>(), new Recorder<number>()];
-  const { database } = world;
-  const { log } = recordingLogger();
-  const workerId = newId();
-  const processor = { type: 'resize', run } as const;
-  const take = consume({
-    isolation: new Isolation(),
-    database,
-    processor,
-    workerId,
-    log,
-    onOutcome: outcomes.add,
-  });
+  const parts = workerParts(world);
+  const take = consume({ ...parts, processor: { type: 'resize', run }, onOutcome: outcomes.add });
   return {
-    workerId,
+    workerId: parts.workerId,
     outcomes,
     announced,
     deliver: ({ id }, delivery) =>
@@ -182,7 +171,7 @@ t.test('what the queue gives up ends in the record, unless it had ended', async 
   const [lost, ended] = [await world.newJob(), await world.newJob()];
   await consumer().deliver(ended);
   const { log, lines } = recordingLogger();
-  for (const { id } of [ended, lost]) giveUp({ database: world.database, log }, id, 'stalled too often');
+  for (const { id } of [ended, lost]) giveUp({ ...workerParts(world), log }, id, 'stalled too often');
   await lines.length(1);
   t.match(lines.items, [{ level: 'error', fields: { job: lost.id, reason: 'stalled too often' } }]);
   t.match(await world.read(lost), { state: 'failed', error: { code: 'DECODER_CRASHED' } });

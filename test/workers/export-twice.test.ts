@@ -3,27 +3,20 @@ import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { createExport } from '../../lib/exports/create-export.js';
 import { findExport } from '../../lib/exports/repository.js';
-import { newId } from '../../lib/ids.js';
-import { Dispatcher } from '../../lib/jobs/dispatcher.js';
 import { openFileStore } from '../../lib/storage/file-store.js';
 import { exportKey, storePath } from '../../lib/storage/keys.js';
 import { consume } from '../../workers/consumer.js';
 import { startExportThread } from '../../workers/export-thread.js';
-import { Isolation } from '../../workers/isolation.js';
 import { exportProcessor } from '../../workers/processors/export.js';
-import { latch, recordingLogger } from '../helpers/events.js';
-import { openJobWorld, silentQueue } from '../helpers/jobs.js';
+import { latch } from '../helpers/events.js';
+import { openJobWorld, workerParts } from '../helpers/jobs.js';
 
 t.test('two deliveries of an export at the same moment make one file', async (t) => {
   const world = await openJobWorld(t);
-  const { database, url } = world;
+  const { database, dispatcher, url } = world;
   const config = { ...world.config, dataDir: world.folder };
   const store = await openFileStore(storePath(world.folder));
   await world.newJob();
-  const { log } = recordingLogger();
-  const queues = { resize: silentQueue(), export: silentQueue() };
-  const ping = async (): Promise<void> => {};
-  const dispatcher = new Dispatcher({ database, queues, ping, maxQueuedJobs: 100, log });
   const asker = { tenantId: 'default', requestId: 'test', traceparent: null };
   const body = { dataset: 'images', format: 'csv', compression: 'none', sort: 'createdAt' } as const;
   const { row, job } = await createExport({ database, dispatcher, config }, asker, body);
@@ -35,8 +28,7 @@ t.test('two deliveries of an export at the same moment make one file', async (t)
       t.teardown(() => thread.close());
       const { type, run } = exportProcessor({ database, databaseUrl: url, store, thread, config });
       const take = consume({
-        isolation: new Isolation(),
-        database,
+        ...workerParts(world),
         // Neither begins before both have the job in hand.
         processor: {
           type,
@@ -46,9 +38,6 @@ t.test('two deliveries of an export at the same moment make one file', async (t)
             await run(taken, context);
           },
         },
-        workerId: newId(),
-        log,
-        onOutcome: () => {},
       });
       await take({ id: job.id, attempt: 1, isLastAttempt: true, announce: async () => {} });
     }),

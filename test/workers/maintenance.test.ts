@@ -6,19 +6,24 @@ import type { QueuedJob } from '../../lib/queue/queue.js';
 import { originalKey } from '../../lib/storage/keys.js';
 import { maintain } from '../../workers/processors/maintenance.js';
 import { recordingLogger } from '../helpers/events.js';
-import { type JobWorld, openJobWorld, silentQueue } from '../helpers/jobs.js';
+import { type JobWorld, openJobWorld, silentQueue, silentQueues } from '../helpers/jobs.js';
+import { someJob } from '../helpers/queue.js';
 
 const broken = { ...silentQueue(), add: () => Promise.reject(new Error('away')) };
 
 /** Runs the maintenance once over a queue that holds what was `taken`. */
-async function maintainOnce({ database, store, config }: JobWorld, taken: QueuedJob[]): Promise<unknown> {
+async function maintainOnce(
+  { database, dispatcher, store, config }: JobWorld,
+  taken: QueuedJob[],
+): Promise<unknown> {
   const { log, lines } = recordingLogger();
   await maintain({
     database,
     store,
     config,
     log,
-    queues: { resize: silentQueue(taken), export: silentQueue() },
+    dispatcher,
+    queues: silentQueues({ resize: silentQueue(taken) }),
   });
   return lines.items[0]?.fields;
 }
@@ -34,7 +39,7 @@ t.test('a job that the queue did not take is handed over by the next maintenance
   t.equal((await world.read(job)).state, 'queued');
   const taken: QueuedJob[] = [];
   t.match(await maintainOnce(world, taken), { handedOver: 1 });
-  t.same(taken, [{ id: job.id, priority: 10, attempts: 3 }]);
+  t.match(taken, [{ id: job.id, attempts: 3 }]);
   t.match(await maintainOnce(world, taken), { handedOver: 0 });
   t.equal(taken.length, 1);
 });
@@ -48,7 +53,7 @@ t.test(
       'jobs.end',
       (sql) => sql`update jobs set state = 'failed' where id = ${done.id}`,
     );
-    const taken: QueuedJob[] = [{ id: held.id, priority: 10, attempts: 3 }];
+    const taken: QueuedJob[] = [someJob({ id: held.id })];
     t.match(await maintainOnce(world, taken), { handedOver: 0 }, 'nothing has been quiet for long');
     await age(world);
     t.match(await maintainOnce(world, taken), { handedOver: 1 });
@@ -121,13 +126,28 @@ t.test('temporary files go when nobody can be writing them any more', async (t) 
   );
 });
 
+t.test('jobs that ended long ago are forgotten where that is asked for', async (t) => {
+  const world = await openJobWorld(t);
+  const [old, recent, unfinished] = [await world.newJob(), await world.newJob(), await world.newJob()];
+  await world.database.query('jobs.end', async (sql) => {
+    await sql`update jobs set state = 'completed', finished_at = now() - interval '31 days' where id = ${old.id}`;
+    await sql`update jobs set state = 'failed', finished_at = now() - interval '29 days' where id = ${recent.id}`;
+    await sql`update jobs set created_at = now() - interval '31 days' where id = ${unfinished.id}`;
+  });
+  t.notMatch(await maintainOnce(world, []), { removedJobs: 1 }, 'kept for ever by default');
+  const config = { ...world.config, retentionDays: 30 };
+  t.match(await maintainOnce({ ...world, config }, []), { removedJobs: 1 });
+  await t.rejects(world.read(old), { message: 'the job is gone' });
+  for (const job of [recent, unfinished]) t.ok(await world.read(job));
+});
+
 t.test('new work is refused while the queue is away or full', async (t) => {
   const world = await openJobWorld(t);
   const dispatcher = (ping: () => Promise<void>, maxQueuedJobs: number): Dispatcher => {
     const { log } = recordingLogger();
     return new Dispatcher({
       database: world.database,
-      queues: { resize: broken, export: broken },
+      queues: silentQueues({ resize: broken }),
       ping,
       maxQueuedJobs,
       log,

@@ -62,6 +62,8 @@ async function write(
     // Progress is for the eye: a step that could not be recorded does not fail the work.
     recorded = recorded.then(() => context.progress(percent)).catch(() => undefined);
   });
+  const cancel = (): void => port1.postMessage('cancel');
+  context.signal.addEventListener('abort', cancel, { once: true });
   try {
     const outcome = await thread.run({
       tenantId,
@@ -78,6 +80,7 @@ async function write(
     if (!outcome.ok) throw new Problem(outcome.problem.code, outcome.problem.detail);
     return outcome.file;
   } finally {
+    context.signal.removeEventListener('abort', cancel);
     port1.close();
     await recorded;
   }

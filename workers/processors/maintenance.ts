@@ -1,10 +1,14 @@
 import type { Config } from '../../lib/config.js';
 import type { Database } from '../../lib/database/client.js';
 import { exportExtension } from '../../lib/exports/format.js';
-import { expiredExports, markRemoved } from '../../lib/exports/repository.js';
+import { expiredExports, forgetExports, markRemoved } from '../../lib/exports/repository.js';
+import { dropExpiredKeys } from '../../lib/idempotency/repository.js';
 import { removeBlob, unreferencedBlobs } from '../../lib/images/repository.js';
-import { toQueue } from '../../lib/jobs/dispatcher.js';
-import type { JobType } from '../../lib/jobs/job.js';
+import { sweepImports } from '../../lib/imports/sweep.js';
+import type { Dispatcher } from '../../lib/jobs/dispatcher.js';
+import { removeOldEvents } from '../../lib/jobs/events.js';
+import { type JobType, jobTypes } from '../../lib/jobs/job.js';
+import { cleanQueue, keepPaused } from '../../lib/jobs/operate.js';
 import { markEnqueued, unverifiedJobs } from '../../lib/jobs/repository.js';
 import type { Logger } from '../../lib/logger.js';
 import type { JobQueue } from '../../lib/queue/queue.js';
@@ -16,22 +20,31 @@ export interface MaintenanceDeps {
   readonly database: Database;
   readonly store: BlobStore;
   readonly queues: Readonly<Record<JobType, JobQueue>>;
+  readonly dispatcher: Dispatcher;
   readonly config: Pick<
     Config,
-    'maintenanceSeconds' | 'uploadTimeoutSeconds' | 'jobTimeoutSeconds' | 'jobLockSeconds'
+    | 'maintenanceSeconds'
+    | 'uploadTimeoutSeconds'
+    | 'jobTimeoutSeconds'
+    | 'jobLockSeconds'
+    | 'eventTtlMinutes'
+    | 'exportTtlHours'
+    | 'retentionDays'
   >;
   readonly log: Logger;
 }
 
 const BATCH = 500;
+const DAY_SECONDS = 86_400;
 
 /**
  * The repeating clean-up. Each part is safe to run at any time and twice: it hands over jobs that the
  * queue does not hold, removes the files that deletions left behind and those of exports that have expired,
- * and sweeps temporary files.
+ * sweeps temporary files, and forgets expired idempotency keys, old events and old jobs.
  */
 export async function maintain(deps: MaintenanceDeps): Promise<void> {
   const { database, store, config, log } = deps;
+  await keepPaused(database, deps.queues);
   const handedOver = await handOver(deps);
   const blobs = await database.query('blobs.unreferenced', (sql) => unreferencedBlobs(sql, BATCH));
   for (const sha256 of blobs) await removeBlob(database, store, sha256);
@@ -39,9 +52,25 @@ export async function maintain(deps: MaintenanceDeps): Promise<void> {
   // export, which keeps its files fresh.
   const abandonedMs = 2000 * Math.max(config.uploadTimeoutSeconds, config.jobTimeoutSeconds);
   const expired = await removeExpired(deps);
+  const imports = await sweepImports(database, store, config.exportTtlHours);
   const swept = await store.sweepTemporary(abandonedMs, Date.now());
-  const done = { handedOver, removedBlobs: blobs.length, removedExports: expired, sweptFiles: swept };
-  log[handedOver + blobs.length + expired + swept > 0 ? 'info' : 'debug'](done, 'maintenance');
+  const keys = await database.query('idempotencyKeys.dropExpired', (sql) => dropExpiredKeys(sql, 20 * BATCH));
+  const events = await removeOldEvents(database, config.eventTtlMinutes);
+  const jobs = await removeOldJobs(deps);
+  const done = {
+    handedOver,
+    removedJobs: jobs,
+    removedBlobs: blobs.length,
+    removedExports: expired,
+    removedImports: imports,
+    sweptFiles: swept,
+    droppedKeys: keys,
+    removedEvents: events,
+  };
+  log[handedOver + blobs.length + expired + imports + swept + keys + jobs > 0 ? 'info' : 'debug'](
+    done,
+    'maintenance',
+  );
 }
 
 /** Removes the files of exports that have expired; returns how many. Their rows stay, to answer 410. */
@@ -54,8 +83,18 @@ async function removeExpired({ database, store }: MaintenanceDeps): Promise<numb
   return expired.length;
 }
 
+/** Forgets jobs that ended long ago, and before them the exports whose files are gone; returns how many jobs. */
+async function removeOldJobs({ database, config }: MaintenanceDeps): Promise<number> {
+  if (config.retentionDays === 0) return 0;
+  await database.query('exports.forget', (sql) => forgetExports(sql, config.retentionDays));
+  let removed = 0;
+  for (const type of jobTypes)
+    removed += await cleanQueue({ database }, type, config.retentionDays * DAY_SECONDS);
+  return removed;
+}
+
 /** Gives the queue every unfinished job that it should hold and does not; returns how many. */
-async function handOver({ database, queues, config }: MaintenanceDeps): Promise<number> {
+async function handOver({ database, queues, dispatcher, config }: MaintenanceDeps): Promise<number> {
   // A live worker's job shows up in the queue; ask only about those that have been quiet for a while.
   const quietSeconds = Math.max(config.maintenanceSeconds, 2 * config.jobLockSeconds);
   let handedOver = 0;
@@ -64,8 +103,8 @@ async function handOver({ database, queues, config }: MaintenanceDeps): Promise<
     if (jobs.length === 0) return handedOver;
     for (const job of jobs) {
       const queue = queues[job.type];
-      if (await queue.holds(job.id)) continue;
-      await queue.add([toQueue(job)]);
+      if (await queue.holds(job)) continue;
+      await queue.add([dispatcher.queued(job)]);
       handedOver += 1;
     }
     await database.query('jobs.markEnqueued', (sql) =>

@@ -1,7 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { Config } from '../../lib/config.js';
-import type { Database } from '../../lib/database/client.js';
 import { Problem } from '../../lib/errors.js';
 import type { ImageRow } from '../../lib/images/image.js';
 import { findImage, holdImage } from '../../lib/images/repository.js';
@@ -13,22 +11,28 @@ import type { RenderedFile } from '../../lib/renditions/render-task.js';
 import { summariseRendition } from '../../lib/renditions/rendition.js';
 import { findRenditions, insertRenditions, type NewRendition } from '../../lib/renditions/repository.js';
 import type { SourceFacts } from '../../lib/renditions/source-facts.js';
-import type { BlobStore } from '../../lib/storage/blob-store.js';
 import { originalKey, renditionKey } from '../../lib/storage/keys.js';
 import type { ResizePool } from '../pool.js';
 import type { JobContext, Processor } from './processor.js';
+import { plannedOfSource, receiveSource, type SourceDeps } from './source.js';
 
 /** What the resize processor works with. */
-export interface ResizeDeps {
-  readonly database: Database;
-  readonly store: BlobStore;
+export interface ResizeDeps extends SourceDeps {
   readonly pool: ResizePool;
-  readonly config: Pick<Config, 'maxInputPixels' | 'maxOutputPixels' | 'jobTimeoutSeconds'>;
   /** Called when a thread does not come back long after its time-out: only a new process helps. */
   readonly onHang: (jobId: string) => void;
 }
 
 type ResizeJob = JobRowOf<'resize'>;
+
+/** What a job works on. */
+interface Subject {
+  readonly image: ImageRow;
+  /** Renditions of the image that are there already. */
+  readonly standing: readonly NewRendition[];
+  /** Those that the job wants, there or not. */
+  readonly wanted: readonly RenditionRequest[];
+}
 
 /** A rendition to make, and the temporary file that it is made in. */
 interface Making {
@@ -44,26 +48,50 @@ export function resizeProcessor(deps: ResizeDeps): Processor<'resize'> {
   return {
     type: 'resize',
     run: async (job, context) => {
-      const [image, standing] = await deps.database.query('images.findForResize', (sql) =>
-        Promise.all([
-          findImage(sql, job.tenantId, job.imageId ?? ''),
-          findRenditions(sql, [job.imageId ?? '']),
-        ]),
-      );
-      if (!image) throw imageGone();
+      const subject = await subjectOf(deps, job, context);
+      const { image, standing, wanted } = subject;
       const ids = new Set(standing.map(({ id }) => id));
-      const making = job.request.renditions
+      const making = wanted
         .filter(({ id }) => !ids.has(id))
         .map((request) => ({ request, output: deps.store.temporaryPath() }));
+      let rendering: Promise<readonly RenderedFile[]> | undefined;
       try {
-        const files = making.length > 0 ? await render(deps, job, image, making, context) : [];
+        if (making.length > 0) rendering = render(deps, job, image, making, context);
+        const files = rendering ? await unlessCancelled(rendering, context.signal) : [];
         const made = making.map((each, index) => newRendition(image, each, files[index]));
-        await finish(deps, job, image, making, made, standing);
+        await finish(deps, job, subject, making, made);
       } finally {
-        await Promise.all(making.map(({ output }) => rm(output, { force: true })));
+        // A thread that is cancelled may write for a moment more: nobody waits, but nothing is left.
+        const removed = Promise.allSettled([rendering]).then(() =>
+          Promise.all(making.map(({ output }) => rm(output, { force: true }))),
+        );
+        if (!context.signal.aborted) await removed;
       }
     },
   };
+}
+
+/** The image of a job, which a row of an import has first to fetch, and its renditions. */
+async function subjectOf(deps: ResizeDeps, job: ResizeJob, { signal }: JobContext): Promise<Subject> {
+  const { database } = deps;
+  const { source, renditions } = job.request;
+  const fetched = source && job.imageId === null ? await receiveSource(deps, job, source, signal) : undefined;
+  const imageId = fetched?.id ?? job.imageId ?? '';
+  const [found, standing] = await database.query('images.findForResize', (sql) =>
+    Promise.all([fetched ?? findImage(sql, job.tenantId, imageId), findRenditions(sql, [imageId])]),
+  );
+  if (!found) throw imageGone();
+  const wanted = source ? await plannedOfSource(deps, job.tenantId, source, found) : renditions;
+  return { image: found, standing, wanted };
+}
+
+/** What came of the work, or the signal's reason as soon as it aborts. */
+function unlessCancelled<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+  });
 }
 
 /** Has a thread write the missing renditions to their temporary files. */
@@ -78,6 +106,9 @@ async function render(
     // Deleted since its row was read.
     throw error instanceof Problem && error.code === 'NOT_FOUND' ? imageGone() : error;
   });
+  const cancelled = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const cancel = (): void => void Atomics.store(cancelled, 0, 1);
+  context.signal.addEventListener('abort', cancel, { once: true });
   const steps = making.length > 1 ? followSteps(context) : undefined;
   // Those before it have their time first: one that runs, one that waits in the thread, and the pool's.
   const turns = pool.waiting + 3;
@@ -93,12 +124,14 @@ async function render(
       maxInputPixels: config.maxInputPixels,
       maxOutputPixels: config.maxOutputPixels,
       timeoutSeconds: config.jobTimeoutSeconds,
+      cancelled,
       ...(steps && { progress: steps.port }),
     });
     if (!outcome.ok) throw new Problem(outcome.problem.code, outcome.problem.detail);
     return outcome.files;
   } finally {
     clearTimeout(hang);
+    context.signal.removeEventListener('abort', cancel);
     await steps?.close();
   }
 }
@@ -107,20 +140,19 @@ async function render(
 async function finish(
   { database, store }: ResizeDeps,
   job: ResizeJob,
-  image: ImageRow,
+  { image, standing, wanted }: Subject,
   making: readonly Making[],
   made: readonly NewRendition[],
-  standing: readonly NewRendition[],
 ): Promise<void> {
   const byId = new Map([...standing, ...made].map((rendition) => [rendition.id, rendition]));
-  const renditions = job.request.renditions.flatMap(({ id }) => byId.get(id) ?? []).map(summariseRendition);
+  const renditions = wanted.flatMap(({ id }) => byId.get(id) ?? []).map(summariseRendition);
   await database.transaction('jobs.complete', async (sql) => {
     // Sent together: each answer that is waited for on its own costs both sides a wake-up. Where another
     // delivery ended the job first, the renditions that it did not make stand all the same.
-    const holding = holdImage(sql, job.tenantId, job.imageId ?? '');
+    const holding = holdImage(sql, job.tenantId, image.id);
     const recording = Promise.all([
       insertRenditions(sql, made),
-      completeJob(sql, job.id, { imageId: job.imageId ?? '', renditions }),
+      completeJob(sql, job.id, { imageId: image.id, renditions }),
     ]);
     // Without the image its renditions fail too; that it is gone says more.
     recording.catch(() => undefined);

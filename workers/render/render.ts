@@ -25,8 +25,9 @@ export interface Rendered {
  * @throws Problem for what is the image's or the request's fault; nothing is being written any more then
  */
 export async function renderAll(task: RenderTask): Promise<Rendered> {
-  const { maxInputPixels, maxOutputPixels, timeoutSeconds, renditions } = task;
-  const limits: Limits = { maxInputPixels, maxOutputPixels, deadline: new Deadline(timeoutSeconds) };
+  const { maxInputPixels, maxOutputPixels, timeoutSeconds, cancelled, renditions } = task;
+  const deadline = new Deadline(timeoutSeconds, cancelled);
+  const limits: Limits = { maxInputPixels, maxOutputPixels, deadline };
   const files = new Map<RenditionTask, RenderedFile>();
   let writing: Promise<void> = Promise.resolve();
   try {

@@ -13,7 +13,7 @@ export function serverSettings(port: number, durable: boolean): string[] {
     port: String(port),
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    max_connections: '100',
+    max_connections: '200',
     shared_buffers: '128MB',
     jit: 'off',
     // Notices within a second that the reader of a long export has gone.

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { newId } from '../../../lib/ids.js';
 import { type CachedJob, JobCache, type JobCacheOptions } from '../../../lib/jobs/cache.js';
-import type { JobRow, JobState } from '../../../lib/jobs/job.js';
+import type { JobRow } from '../../../lib/jobs/job.js';
+import type { JobState } from '../../../lib/jobs/state.js';
 import { latch } from '../../helpers/events.js';
 
 const tenant = 'default';
@@ -19,6 +20,11 @@ function row(state: JobState, version = 1, id = newId()): JobRow {
     attemptsMax: 3,
     crashes: 0,
     imageId: null,
+    parentId: null,
+    stepOf: null,
+    run: 0,
+    runAt: null,
+    cancelRequestedAt: null,
     request: { renditions: [] },
     result: null,
     error: null,

@@ -17,7 +17,7 @@ export function queueContract(t: Test, address: QueueAddress): void {
     const deliveries = new Recorder<Delivery>();
     const job = someJob();
     await queue.add([job]);
-    t.equal(await queue.holds(job.id), true);
+    t.equal(await queue.holds(job), true);
     consume(async (delivery) => deliveries.add(delivery));
     const [delivery] = await deliveries.length(1);
     t.match(delivery, { id: job.id, attempt: 1, isLastAttempt: false });
@@ -100,17 +100,17 @@ export function queueContract(t: Test, address: QueueAddress): void {
     const { queue, consume } = openTestQueue(t, address);
     const [active, failed] = [latch<boolean>(), latch()];
     const [job, next] = [someJob(), someJob({ priority: 20 })];
-    t.equal(await queue.holds(job.id), false, 'unknown');
+    t.equal(await queue.holds(job), false, 'unknown');
     await queue.add([job, next]);
-    t.equal(await queue.holds(job.id), true, 'waiting');
+    t.equal(await queue.holds(job), true, 'waiting');
     consume(async ({ id }) => {
       if (id === next.id) return failed.open();
-      active.open(await queue.holds(job.id));
+      active.open(await queue.holds(job));
       throw new Error('again');
     });
     t.equal(await active.opened, true, 'active');
     await failed.opened;
-    t.equal(await queue.holds(job.id), true, 'waiting for its next attempt');
+    t.equal(await queue.holds(job), true, 'waiting for its next attempt');
     await gone(queue, next.id);
   });
 
@@ -118,13 +118,13 @@ export function queueContract(t: Test, address: QueueAddress): void {
     const { queue, consume } = openTestQueue(t, address);
     const [removed, active, last] = [someJob(), someJob(), someJob({ priority: 20 })];
     await queue.add([removed, active, last]);
-    await queue.remove(removed.id);
-    t.equal(await queue.holds(removed.id), false);
-    await queue.remove(newId());
+    await queue.remove(removed);
+    t.equal(await queue.holds(removed), false);
+    await queue.remove({ id: newId() });
     const deliveries = new Recorder<{ id: string; held: boolean }>();
     consume(async ({ id }) => {
-      await queue.remove(id);
-      deliveries.add({ id, held: await queue.holds(id) });
+      await queue.remove({ id });
+      deliveries.add({ id, held: await queue.holds({ id }) });
     });
     t.same(await deliveries.length(2), [
       { id: active.id, held: true },

@@ -51,7 +51,7 @@ async function listens(heard: Recorder<string>, queue: TestQueue['queue']): Prom
   while (heard.items.length === 0) {
     const probe = someJob();
     await queue.add([probe]);
-    while ((await queue.holds(probe.id)) && heard.items.length === 0);
+    while ((await queue.holds(probe)) && heard.items.length === 0);
   }
 }
 

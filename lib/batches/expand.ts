@@ -1,0 +1,106 @@
+import type { Database } from '../database/client.js';
+import type { Dispatcher } from '../jobs/dispatcher.js';
+import type { JobRow } from '../jobs/job.js';
+import { type Resolve, resolveMany } from '../renditions/plan.js';
+import type { RenditionRow } from '../renditions/rendition.js';
+import { findRenditions } from '../renditions/repository.js';
+import { endMembers, imagesOf, insertMembers, type NewMember } from './member-rows.js';
+import { planMember } from './plan-members.js';
+import { type BatchRow, recordExpanded } from './repository.js';
+
+/** What members are made with. */
+export interface ExpandDeps {
+  readonly database: Database;
+  readonly dispatcher: Dispatcher;
+  readonly config: { readonly maxOutputPixels: number };
+}
+
+/** Members that are recorded and handed over at a time: no transaction is longer than one of these. */
+const CHUNK = 500;
+
+/**
+ * Makes the members of a batch, from where the making of them was left: records a part of them while the
+ * queue takes the part before. It can be cut off anywhere, and done twice.
+ *
+ * @returns false when the batch takes no more: it has ended, is to be cancelled, or was stopped
+ */
+export async function expandBatch(
+  deps: ExpandDeps,
+  job: Pick<JobRow, 'tenantId' | 'priority' | 'attemptsMax'>,
+  batch: BatchRow,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let handingOver: Promise<void> = Promise.resolve();
+  const positions: Promise<void>[] = [];
+  const resolve = resolveMany();
+  let planning = quietly(planPart(deps, batch, batch.expanded, resolve));
+  try {
+    for (let from = batch.expanded; from < batch.total; from += CHUNK) {
+      signal.throwIfAborted();
+      const members = await planning;
+      // While the database writes these, those after them are planned, and the queue takes those before.
+      planning = quietly(planPart(deps, batch, from + CHUNK, resolve));
+      if (!(await record(deps, batch.id, members))) return false;
+      await handingOver;
+      handingOver = quietly(handOver(deps, job, members));
+      positions.push(quietly(handingOver.then(() => recordPosition(deps, batch, from + CHUNK))));
+    }
+    return true;
+  } finally {
+    await Promise.all(positions);
+  }
+}
+
+/** A promise that is awaited later, or not at all where something else has failed first. */
+function quietly<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return work;
+}
+
+async function planPart(
+  { database, config }: ExpandDeps,
+  batch: BatchRow,
+  from: number,
+  resolve: Resolve,
+): Promise<NewMember[]> {
+  if (from >= batch.total) return [];
+  const images = await database.query('batches.images', (sql) => imagesOf(sql, batch.id, from, from + CHUNK));
+  const ids = images.map(({ imageId }) => imageId);
+  const found = await database.query('renditions.ofImages', (sql) => findRenditions(sql, ids));
+  const standing = new Map<string, RenditionRow[]>();
+  for (const rendition of found) {
+    const others = standing.get(rendition.imageId);
+    if (others) others.push(rendition);
+    else standing.set(rendition.imageId, [rendition]);
+  }
+  const { maxOutputPixels } = config;
+  const plan = { batchId: batch.id, wanted: batch.wanted, maxOutputPixels, standing, resolve };
+  return images.map((image, index) => planMember(plan, image, from + index));
+}
+
+async function record(
+  { database }: ExpandDeps,
+  batchId: string,
+  members: readonly NewMember[],
+): Promise<boolean> {
+  const going = await database.query('batches.insertMembers', (sql) => insertMembers(sql, batchId, members));
+  const ended = members.filter(({ end }) => end !== undefined);
+  if (going && ended.length > 0) await database.query('batches.endMembers', (sql) => endMembers(sql, ended));
+  return going;
+}
+
+/** Gives the queue members that have something to do. */
+async function handOver(
+  { dispatcher }: ExpandDeps,
+  { tenantId, priority, attemptsMax }: Pick<JobRow, 'tenantId' | 'priority' | 'attemptsMax'>,
+  members: readonly NewMember[],
+): Promise<void> {
+  const common = { tenantId, type: 'resize', priority, attemptsMax, run: 0, runAt: null } as const;
+  const waiting = members.filter(({ end }) => end === undefined);
+  await dispatcher.dispatch(...waiting.map(({ id }) => ({ ...common, id })));
+}
+
+async function recordPosition({ database }: ExpandDeps, { id, total }: BatchRow, to: number): Promise<void> {
+  const expanded = Math.min(to, total);
+  await database.query('batches.recordExpanded', (sql) => recordExpanded(sql, id, expanded));
+}

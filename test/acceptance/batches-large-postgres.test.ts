@@ -1,0 +1,4 @@
+import t from 'tap';
+import { largeBatches } from './batches-large.js';
+
+await largeBatches(t, {});

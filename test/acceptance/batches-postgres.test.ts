@@ -1,0 +1,7 @@
+import t from 'tap';
+import { openApi } from '../helpers/contract.js';
+import { startService } from '../helpers/service.js';
+import { batches } from './batches.js';
+
+const service = await startService(t);
+await batches(t, await openApi(service.url));

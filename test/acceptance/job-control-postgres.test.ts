@@ -1,0 +1,4 @@
+import t from 'tap';
+import { jobControl } from './job-control.js';
+
+await jobControl(t, {});

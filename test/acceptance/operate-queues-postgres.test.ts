@@ -1,0 +1,4 @@
+import t from 'tap';
+import { operateQueues } from './operate-queues.js';
+
+await operateQueues(t);

@@ -1,0 +1,4 @@
+import t from 'tap';
+import { traced } from './tracing.js';
+
+await traced(t);

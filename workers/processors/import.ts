@@ -1,0 +1,93 @@
+import { askToStop, cancelQueued } from '../../lib/batches/member-rows.js';
+import { type RecordDeps, recordImport } from '../../lib/imports/record-import.js';
+import { beginImportRun, beginRowsAnew, findImport } from '../../lib/imports/repository.js';
+import { type ImportState, readImportState, recordImportResult } from '../../lib/imports/result.js';
+import type { JobRowOf } from '../../lib/jobs/job.js';
+import { completeJob } from '../../lib/jobs/repository.js';
+import { importKey } from '../../lib/storage/keys.js';
+import type { JobContext, Processor } from './processor.js';
+
+type ImportJob = JobRowOf<'import'>;
+
+/** Members that are cancelled or begun anew at a time. */
+const CHUNK = 1_000;
+/** How often the result moves while rows are read, in ms. */
+const RECORD_EVERY_MS = 1_000;
+/** How soon an import that holds back looks whether there is room again, in ms. */
+const LOOK_AGAIN_MS = 1_000;
+
+/**
+ * Sees to an import: makes jobs of its rows, then waits for them. Each delivery looks at the record and goes
+ * on where it stands; it is woken while members end, and when the last of them has. So as not to fill the
+ * backlog, at which uploads are refused, it reads on only while less than half of that waits.
+ */
+export function importProcessor(deps: RecordDeps): Processor<'import'> {
+  const inHand = new Set<string>();
+  return {
+    type: 'import',
+    run: async (job, context) => {
+      // A delivery that comes while this process reads has nothing to add; whoever reads looks at the end.
+      if (inHand.has(job.id)) return context.waits();
+      inHand.add(job.id);
+      await readRows(deps, job, context).finally(() => inHand.delete(job.id));
+      const { row, result, unfinished } = await look(deps, job.id);
+      if (row.position < row.bytes || unfinished > 0) return context.waits();
+      const { database, store } = deps;
+      await database.query('jobs.complete', (sql) => completeJob(sql, job.id, result));
+      await store.remove(importKey(job.id));
+    },
+    cancel: (job) => cancelMembers(deps, job.id),
+  };
+}
+
+async function readRows(deps: RecordDeps, job: ImportJob, { signal }: JobContext): Promise<void> {
+  const { database, dispatcher } = deps;
+  const row = await database.query('imports.find', (sql) => findImport(sql, job.id));
+  if (!row) throw new Error('a job of type import has no import');
+  if (row.run < job.run) await beginAnew(deps, job, signal);
+  let recordedAt = performance.now();
+  const outcome = await recordImport(deps, job, row, signal, async () => {
+    if (performance.now() - recordedAt < RECORD_EVERY_MS) return;
+    await look(deps, job.id);
+    recordedAt = performance.now();
+  });
+  // The ends of its own members would tell it too, but those that wait may be of others.
+  if (outcome === 'paused') await dispatcher.wakeLater(job, LOOK_AGAIN_MS);
+}
+
+/** An import that is begun anew has members of the run before that failed or were cancelled. */
+async function beginAnew(
+  { database, dispatcher }: RecordDeps,
+  job: ImportJob,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = job.startedAt ?? new Date();
+  for (;;) {
+    signal.throwIfAborted();
+    const begun = await database.query('imports.beginRowsAnew', (sql) =>
+      beginRowsAnew(sql, job.id, before, CHUNK),
+    );
+    await dispatcher.dispatch(...begun);
+    if (begun.length < CHUNK) break;
+  }
+  await database.query('imports.beginRun', (sql) => beginImportRun(sql, job.id, job.run));
+}
+
+async function look({ database }: RecordDeps, id: string, ends = false): Promise<ImportState> {
+  return database.query('imports.look', async (sql) => {
+    const state = await readImportState(sql, id, ends);
+    await recordImportResult(sql, state);
+    return state;
+  });
+}
+
+/** Cancels what waits and asks what runs to stop. What stays in the queue finds its job ended. */
+async function cancelMembers(deps: RecordDeps, id: string): Promise<void> {
+  const { database } = deps;
+  for (;;) {
+    const cancelled = await database.query('imports.cancelMembers', (sql) => cancelQueued(sql, id, CHUNK));
+    if (cancelled.length < CHUNK) break;
+  }
+  await database.query('imports.stopMembers', (sql) => askToStop(sql, id));
+  await look(deps, id, true);
+}
