@@ -1,7 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { measureConsumer } from './bench/consumer.js';
+import { measureEnqueue } from './bench/enqueue.js';
+import { measureEvents } from './bench/events.js';
 import { measureExports } from './bench/exports.js';
+import { measureImport } from './bench/import.js';
 import { measureMemory } from './bench/memory.js';
 import { type Options, type Part, parseOptions } from './bench/options.js';
 import { type Photograph, photographs } from './bench/photographs.js';
@@ -54,6 +58,13 @@ const measure: Readonly<Record<Part, Measure>> = {
     onEach(options, (backend) => measureMemory(backend, photos, folder, options)),
   start: (_photos, folder, options) => measureStart(folder, options),
   exports: measureExports,
+  events: (photos, folder, options) =>
+    onEach(options, (backend) => measureEvents(backend, photos, folder, options)),
+  consumer: (_photos, folder, options) =>
+    onEach(options, (backend) => measureConsumer(backend, folder, options)),
+  enqueue: (_photos, folder, options) =>
+    onEach(options, (backend) => measureEnqueue(backend, folder, options)),
+  import: (_photos, folder, options) => onEach(options, (backend) => measureImport(backend, folder, options)),
 };
 
 async function onEach(

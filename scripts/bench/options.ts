@@ -1,7 +1,18 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured, in the order in which it is. */
-export const parts = ['resize', 'polling', 'responsiveness', 'memory', 'start', 'exports'] as const;
+export const parts = [
+  'resize',
+  'polling',
+  'responsiveness',
+  'memory',
+  'start',
+  'exports',
+  'events',
+  'consumer',
+  'enqueue',
+  'import',
+] as const;
 export type Part = (typeof parts)[number];
 
 /** Where the service keeps its queue. */
@@ -22,6 +33,10 @@ export interface Options {
   readonly memoryUploads: number;
   /** Rows of the exports part. */
   readonly exportRows: number;
+  /** Rows of a turn of the import part, and of the one whose memory is measured. */
+  readonly importRows: { readonly turn: number; readonly memory: number };
+  /** Jobs of a turn of the consumer part. */
+  readonly noopJobs: number;
   /** Seconds that each side of a round of the polling part takes. */
   readonly pollSeconds: number;
   readonly quick: boolean;
@@ -65,7 +80,9 @@ export function parseOptions(args: readonly string[]): Options {
     clients: count(values.clients, 8),
     memoryUploads: quick ? 400 : 5000,
     quick,
+    importRows: quick ? { turn: 10_000, memory: 20_000 } : { turn: 50_000, memory: 200_000 },
     exportRows: quick ? 50_000 : 1_000_000,
+    noopJobs: quick ? 500 : 4_000,
     pollSeconds: quick ? 1 : 3,
     json: values.json,
   };

@@ -3,7 +3,18 @@ import { parseOptions } from '../../../scripts/bench/options.js';
 
 t.test('without options everything is measured', async (t) => {
   t.match(parseOptions([]), {
-    only: ['resize', 'polling', 'responsiveness', 'memory', 'start', 'exports'],
+    only: [
+      'resize',
+      'polling',
+      'responsiveness',
+      'memory',
+      'start',
+      'exports',
+      'events',
+      'consumer',
+      'enqueue',
+      'import',
+    ],
     backends: ['postgres', 'redis'],
     images: undefined,
     rounds: 5,
