@@ -8,7 +8,7 @@ import { newId } from '../../lib/ids.js';
 import { Dispatcher, queuesByType } from '../../lib/jobs/dispatcher.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import { JobStarter } from '../../lib/jobs/starter.js';
-import { createLogger } from '../../lib/logger.js';
+import { createLogger, type Logger } from '../../lib/logger.js';
 import { migrateQueues, openQueueBackend, type QueueBackend } from '../../lib/queue/backend.js';
 import type { ConsumerOptions, Delivery, QueuedJob } from '../../lib/queue/queue.js';
 import { startRedisServer } from '../../test/helpers/redis-server.js';
@@ -20,7 +20,8 @@ import { treeCpuMs } from './processes.js';
 import type { Figure } from './report.js';
 
 const LEAST: Readonly<Record<Backend, number>> = { postgres: 0.5, redis: 0.15 };
-const CONCURRENCY = 16;
+// As the consumer with the most: what is durable waits for the disk, and only many at a time keep it busy.
+const CONCURRENCY = 32;
 const CHUNK = 1_000;
 
 /** What the jobs of one turn took. */
@@ -33,6 +34,7 @@ interface Turn {
 interface World {
   readonly backend: QueueBackend;
   readonly database: Database;
+  readonly log: Logger;
   readonly cpuMs: () => number;
   close(): Promise<void>;
 }
@@ -95,6 +97,7 @@ async function openWorld(kind: Backend, folder: string): Promise<World> {
   return {
     backend,
     database,
+    log,
     cpuMs: () => {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1000 + treeCpuMs(server.pid);
@@ -123,7 +126,7 @@ async function bareTurn(world: World, jobs: number): Promise<Turn> {
 
 /** The same through what a worker of ours does: each job's start and end stand in PostgreSQL. */
 async function ourTurn(world: World, jobs: number): Promise<Turn> {
-  const { backend, database } = world;
+  const { backend, database, log } = world;
   const name = `ours-${newId()}`;
   const queue = backend.openQueue(name);
   const rows = await database.query(
@@ -137,7 +140,6 @@ async function ourTurn(world: World, jobs: number): Promise<Turn> {
     (entries) => queue.add(entries),
     rows.map(({ id }) => id),
   );
-  const log = createLogger('bench', { level: 'error', pretty: false });
   const dispatcher = new Dispatcher({
     database,
     queues: queuesByType(() => queue),
