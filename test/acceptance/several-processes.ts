@@ -58,15 +58,15 @@ export async function severalProcesses(t: Test, options: ServiceOptions): Promis
 
   await t.test('a cancel reaches the process that has the job', async (t) => {
     const file = await noise(2500, 2500).jpeg().toBuffer();
-    const slow = Array.from({ length: 8 }, (_, index) => ({
-      width: 2300 + index,
-      format: 'avif',
+    const slow = Array.from({ length: 50 }, (_, index) => ({
+      width: 1200 + index,
+      format: 'webp',
       effort: 6,
     }));
     // As many as there are threads: each worker has one in hand.
     const jobs: Job[] = [];
     for (const shift of [0, 1]) {
-      const renditions = slow.map((one) => ({ ...one, width: one.width + 10 * shift }));
+      const renditions = slow.map((one) => ({ ...one, width: one.width + 60 * shift }));
       jobs.push((await upload(api, file, { renditions })).body.job);
     }
     for (const { id } of jobs)
