@@ -1,3 +1,4 @@
+import type { MemberCounts } from '../jobs/member-counts.js';
 import type { JobState } from '../jobs/state.js';
 
 /** Most images of one batch. */
@@ -6,14 +7,6 @@ export const MAX_IMAGES = 10_000;
 /** What a failure does: nothing to the others, or it ends the batch. */
 export const failurePolicies = ['continue', 'stop'] as const;
 export type OnFailure = (typeof failurePolicies)[number];
-
-/** How many members a parent has, and how they stand; those that have not ended are the rest. */
-export interface MemberCounts {
-  readonly total: number;
-  readonly completed: number;
-  readonly failed: number;
-  readonly cancelled: number;
-}
 
 /** One step of a batch, in the result of its job. */
 export interface StepSummary {

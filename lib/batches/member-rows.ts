@@ -1,6 +1,5 @@
 import { type Executor, jsonb } from '../database/client.js';
 import type { ProblemJson } from '../errors.js';
-import type { Dispatched } from '../jobs/dispatcher.js';
 import type { RenditionRequest, ResizeResult } from '../jobs/job.js';
 import type { SourceFacts } from '../renditions/source-facts.js';
 
@@ -99,7 +98,7 @@ export interface RecordedCounts {
   readonly cancelled: number;
 }
 
-/** Counts the members of a batch or import. */
+/** Counts the members of a batch. */
 export async function countMembers(sql: Executor, parentId: string): Promise<RecordedCounts> {
   const [counts] = await sql<RecordedCounts[]>`
     select count(*) as recorded, count(*) filter (where state = 'completed') as completed,
@@ -107,49 +106,4 @@ export async function countMembers(sql: Executor, parentId: string): Promise<Rec
     from jobs where parent_id = ${parentId}`;
   if (!counts) throw new Error('a count returned no row');
   return counts;
-}
-
-/** Cancels members that wait; again and again until it cancels none. @returns those that it cancelled */
-export async function cancelQueued(sql: Executor, parentId: string, limit: number): Promise<Dispatched[]> {
-  return sql<Dispatched[]>`
-    update jobs set state = 'cancelled', cancel_requested_at = coalesce(cancel_requested_at, now()),
-      finished_at = now(), updated_at = now(), version = version + 1
-    where state = 'queued' and id in (
-      select id from jobs where parent_id = ${parentId} and state = 'queued' order by id limit ${limit} for update)
-    returning id, tenant_id, type, priority, attempts_max, run, run_at`;
-}
-
-/** Asks the members that are in hand to stop. */
-export async function askToStop(sql: Executor, parentId: string): Promise<void> {
-  await sql`
-    update jobs set cancel_requested_at = now(), updated_at = now(), version = version + 1
-    where parent_id = ${parentId} and state in ('queued', 'active') and cancel_requested_at is null`;
-}
-
-/**
- * Begins members anew that failed or were cancelled in the run before; not those that were never possible.
- *
- * @param before when this run of the batch began
- * @returns those that it began anew; none when there are no more, or the batch is to be cancelled
- */
-export async function beginMembersAnew(
-  sql: Executor,
-  batchId: string,
-  before: Date,
-  limit: number,
-): Promise<Dispatched[]> {
-  return sql<Dispatched[]>`
-    with parent as (
-      select id from jobs
-      where id = ${batchId} and state in ('queued', 'active') and cancel_requested_at is null for share
-    )
-    update jobs set state = 'queued', run = run + 1, progress = 0, attempts_made = 0, crashes = 0, worker_id = null,
-      error = null, result = null, started_at = null, finished_at = null, cancel_requested_at = null, dedup_key = null,
-      enqueued_at = now(), updated_at = now(), version = version + 1
-    where state in ('failed', 'cancelled') and id in (
-      select member.id from parent join jobs as member on member.parent_id = parent.id
-      where member.state in ('failed', 'cancelled') and member.finished_at <= ${before}
-        and member.request -> 'renditions' <> '[]'
-      order by member.id limit ${limit} for update of member)
-    returning id, tenant_id, type, priority, attempts_max, run, run_at`;
 }

@@ -1,4 +1,5 @@
-import { type Executor, jsonb } from '../database/client.js';
+import type { Executor } from '../database/client.js';
+import { recordSoFar } from '../jobs/members.js';
 import { hasEnded, type JobState } from '../jobs/state.js';
 import type { BatchResult, StepSummary } from './batch.js';
 import { countMembers } from './member-rows.js';
@@ -62,12 +63,7 @@ export function isOver({ state }: Pick<StepSummary, 'state'>): boolean {
 
 /** Says what an active batch has come to so far, where that is new. */
 export async function recordResult(sql: Executor, id: string, state: BatchState): Promise<void> {
-  const result = jsonb(sql, state.result);
-  const progress = progressOf(state);
-  await sql`
-    update jobs set result = ${result}, progress = greatest(progress, ${progress}), updated_at = now(), version = version + 1
-    where id = ${id} and state in ('queued', 'active')
-      and (result is distinct from ${result} or progress < ${progress})`;
+  await recordSoFar(sql, id, state.result, progressOf(state));
 }
 
 async function statesOf(sql: Executor, ids: readonly string[]): Promise<Map<string, JobState>> {

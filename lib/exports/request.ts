@@ -1,7 +1,7 @@
 import { invalidField } from '../errors.js';
 import { isUuid } from '../ids.js';
 import { imageDataset } from '../images/repository.js';
-import { jobDataset } from '../jobs/repository.js';
+import { jobDataset } from '../jobs/dataset.js';
 import { type FieldTree, parseFields } from '../lists/fields.js';
 import {
   type ExportedDataset,

@@ -1,5 +1,5 @@
-import type { MemberCounts } from '../batches/batch.js';
 import type { ProblemCode } from '../errors.js';
+import type { MemberCounts } from '../jobs/member-counts.js';
 import type { Column } from './columns.js';
 
 /** One row of an import: where its image comes from, and what is wanted of it. */

@@ -1,5 +1,4 @@
 import { type Executor, jsonb } from '../database/client.js';
-import type { Dispatched } from '../jobs/dispatcher.js';
 import type { CsvPosition } from './csv-reader.js';
 import type { ImportRow, ImportSource, Rejection } from './import.js';
 
@@ -89,33 +88,6 @@ export async function countImportMembers(sql: Executor, importId: string): Promi
       (select count(*) from jobs where parent_id = ${importId} and state in ('failed', 'cancelled') and state = 'cancelled') as cancelled`;
   if (!counts) throw new Error('a count returned no row');
   return counts;
-}
-
-/**
- * Begins members anew that failed or were cancelled in the run before.
- *
- * @param before when this run of the import began
- * @returns those that it began anew; none when there are no more, or the import is to be cancelled
- */
-export async function beginRowsAnew(
-  sql: Executor,
-  importId: string,
-  before: Date,
-  limit: number,
-): Promise<Dispatched[]> {
-  return sql<Dispatched[]>`
-    with parent as (
-      select id from jobs
-      where id = ${importId} and state in ('queued', 'active') and cancel_requested_at is null for share
-    )
-    update jobs set state = 'queued', run = run + 1, progress = 0, attempts_made = 0, crashes = 0, worker_id = null,
-      error = null, result = null, started_at = null, finished_at = null, cancel_requested_at = null,
-      enqueued_at = now(), updated_at = now(), version = version + 1
-    where state in ('failed', 'cancelled') and id in (
-      select member.id from parent join jobs as member on member.parent_id = parent.id
-      where member.state in ('failed', 'cancelled') and member.finished_at <= ${before}
-      order by member.id limit ${limit} for update of member)
-    returning id, tenant_id, type, priority, attempts_max, run, run_at`;
 }
 
 /** Says that the members are those of this run now. */

@@ -1,4 +1,5 @@
-import { type Executor, jsonb } from '../database/client.js';
+import type { Executor } from '../database/client.js';
+import { recordSoFar } from '../jobs/members.js';
 import type { ImportResult, ImportRow } from './import.js';
 import { countImportMembers, findImport } from './repository.js';
 
@@ -43,10 +44,5 @@ export function importProgress({ row, unfinished }: ImportState): number {
 
 /** Says what an unfinished import has come to so far, where that is new. */
 export async function recordImportResult(sql: Executor, state: ImportState): Promise<void> {
-  const result = jsonb(sql, state.result);
-  const progress = importProgress(state);
-  await sql`
-    update jobs set result = ${result}, progress = greatest(progress, ${progress}), updated_at = now(), version = version + 1
-    where id = ${state.row.id} and state in ('queued', 'active')
-      and (result is distinct from ${result} or progress < ${progress})`;
+  await recordSoFar(sql, state.row.id, state.result, importProgress(state));
 }

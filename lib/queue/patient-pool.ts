@@ -28,12 +28,13 @@ class PatientPool extends pg.Pool {
   }
 
   async #connectAtLast(): Promise<pg.PoolClient> {
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       try {
         return await super.connect();
       } catch (error) {
         if (this.ending) throw error;
-        this.#log.warn({ err: error }, 'the queue cannot connect yet');
+        // A process that starts on a busy machine is late for its own first connections.
+        this.#log[attempt === 1 ? 'debug' : 'warn']({ err: error }, 'the queue cannot connect yet');
         await delay(RETRY_MS);
       }
     }

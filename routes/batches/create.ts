@@ -1,12 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { batchBodySchema, readBatchBody } from '../../lib/batches/body.js';
 import { createBatch } from '../../lib/batches/create-batch.js';
-import { presentJob } from '../../lib/jobs/job.js';
-import { hasEnded } from '../../lib/jobs/state.js';
-import { jobPath } from '../../lib/paths.js';
 import { askerOf } from '../asker.js';
-import { jobAnswer } from '../jobs/answer.js';
-import { waitIfPreferred } from '../wait.js';
+import { answerJob, jobAnswer } from '../jobs/answer.js';
 
 /** `POST /v1/batches`: asks for renditions of many images, and for what comes after them. */
 const create: FastifyPluginAsyncTypebox = async (app) => {
@@ -31,12 +27,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const wish = readBatchBody(request.body);
       const job = await request.timings.measure('db', () => createBatch(app, askerOf(request), wish));
-      const waited = await waitIfPreferred(request, reply, job.id);
-      if (waited && hasEnded(waited.row.state)) return reply.send({ job: presentJob(waited.row) });
-      return reply
-        .code(202)
-        .headers({ location: jobPath(job.id), 'retry-after': '1' })
-        .send({ job: presentJob(waited?.row ?? job) });
+      return answerJob(request, reply, job);
     },
   );
 };

@@ -2,9 +2,7 @@ import type { Readable } from 'node:stream';
 import multipart from '@fastify/multipart';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Problem } from '../../lib/errors.js';
 import { clientGone } from '../../lib/http/client-gone.js';
-import { linger } from '../../lib/http/linger.js';
 import { createImage, wantsRenditions } from '../../lib/images/create-image.js';
 import { imageFilename } from '../../lib/images/filename.js';
 import { type ImageRow, presentImage } from '../../lib/images/image.js';
@@ -17,6 +15,7 @@ import { imagePath, jobPath } from '../../lib/paths.js';
 import { presentRendition } from '../../lib/renditions/rendition.js';
 import { findRenditions } from '../../lib/renditions/repository.js';
 import { askerOf } from '../asker.js';
+import { lingering, rawBody } from '../raw-body.js';
 import { waitIfPreferred } from '../wait.js';
 import { MAX_RENDITIONS, readForm, readRaw, type Upload } from './upload-form.js';
 import { uploadSchema } from './upload-schema.js';
@@ -50,14 +49,7 @@ const upload: FastifyPluginAsyncTypebox = async (app) => {
       schema: uploadSchema,
       validatorCompiler: () => () => true,
     },
-    async (request, reply) => {
-      try {
-        return await take(request, reply);
-      } catch (error) {
-        linger(request.raw);
-        throw error;
-      }
-    },
+    async (request, reply) => lingering(request, take(request, reply)),
   );
 
   async function take(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -77,13 +69,9 @@ const upload: FastifyPluginAsyncTypebox = async (app) => {
 
   async function readUpload(request: FastifyRequest, reply: FastifyReply): Promise<Upload> {
     const signal = clientGone(reply.raw);
-    assertLength(request, app.config.maxUploadBytes);
     const receive = (source: Readable) => receiveImage(source, app.store, app.config, signal);
     if (request.isMultipart()) return readForm(request, receive);
-    if (!isStream(request.body)) {
-      throw new Problem('BODY_EMPTY', 'The request has no body; it takes an image, or a form with one.');
-    }
-    return readRaw(request, request.body, receive);
+    return readRaw(request, rawBody(request, app.config.maxUploadBytes, 'an image'), receive);
   }
 
   async function answerWithJob(
@@ -113,15 +101,4 @@ export default upload;
 
 function answer(reply: FastifyReply, image: ImageRow): FastifyReply {
   return reply.header('location', imagePath(image.id)).send({ image: presentImage(image) });
-}
-
-/** A raw body that is too large is refused by its length, before a byte of it is read. */
-function assertLength(request: FastifyRequest, maxBytes: number): void {
-  if (!request.isMultipart() && Number(request.headers['content-length'] ?? 0) > maxBytes) {
-    throw new Problem('UPLOAD_TOO_LARGE', `The file is larger than ${maxBytes} bytes, the most taken here.`);
-  }
-}
-
-function isStream(body: unknown): body is Readable {
-  return typeof body === 'object' && body !== null && 'pipe' in body;
 }

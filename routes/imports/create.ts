@@ -4,15 +4,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../../lib/errors.js';
 import { clientGone } from '../../lib/http/client-gone.js';
-import { linger } from '../../lib/http/linger.js';
 import { createImport } from '../../lib/imports/create-import.js';
 import { type ReceivedCsv, receiveCsv } from '../../lib/imports/receive.js';
-import { presentJob } from '../../lib/jobs/job.js';
-import { hasEnded } from '../../lib/jobs/state.js';
-import { jobPath } from '../../lib/paths.js';
 import { askerOf } from '../asker.js';
-import { jobAnswer } from '../jobs/answer.js';
-import { waitIfPreferred } from '../wait.js';
+import { answerJob, jobAnswer } from '../jobs/answer.js';
+import { lingering, rawBody } from '../raw-body.js';
 import { readCsvForm } from './csv-form.js';
 
 // Boundaries and part headers come on top of the file.
@@ -51,14 +47,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
       },
       validatorCompiler: () => () => true,
     },
-    async (request, reply) => {
-      try {
-        return await take(request, reply);
-      } catch (error) {
-        linger(request.raw);
-        throw error;
-      }
-    },
+    async (request, reply) => lingering(request, take(request, reply)),
   );
 
   async function take(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -66,36 +55,22 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
     await request.timings.measure('queue', () => app.dispatcher.assertRoom());
     const received = await readCsv(request, reply);
     const job = await request.timings.measure('db', () => createImport(app, askerOf(request), received));
-    const waited = await waitIfPreferred(request, reply, job.id);
-    if (waited && hasEnded(waited.row.state)) return reply.send({ job: presentJob(waited.row) });
-    return reply
-      .code(202)
-      .headers({ location: jobPath(job.id), 'retry-after': '1' })
-      .send({ job: presentJob(waited?.row ?? job) });
+    return answerJob(request, reply, job);
   }
 
   async function readCsv(request: FastifyRequest, reply: FastifyReply): Promise<ReceivedCsv> {
     const signal = clientGone(reply.raw);
     const receive = (source: Readable) => receiveCsv(source, app.store, { maxImportBytes }, signal);
     if (request.isMultipart()) return readCsvForm(request, receive);
-    assertReadable(request, maxImportBytes);
-    if (!isStream(request.body))
-      throw new Problem('BODY_EMPTY', 'The request has no body; it takes a CSV, or a form with one.');
-    return receive(request.body);
+    assertCharset(request);
+    return receive(rawBody(request, maxImportBytes, 'a CSV'));
   }
 };
 
 export default create;
 
-/** What its head says already is refused before a byte of the body is read. */
-function assertReadable({ headers }: FastifyRequest, maxBytes: number): void {
-  if (Number(headers['content-length'] ?? 0) > maxBytes)
-    throw new Problem('UPLOAD_TOO_LARGE', `The file is larger than ${maxBytes} bytes, the most taken here.`);
+function assertCharset({ headers }: FastifyRequest): void {
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(headers['content-type'] ?? '')?.[1];
   if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset))
     throw new Problem('ENCODING_UNSUPPORTED', `The charset is ${charset}; an import takes utf-8.`);
-}
-
-function isStream(body: unknown): body is Readable {
-  return typeof body === 'object' && body !== null && 'pipe' in body;
 }

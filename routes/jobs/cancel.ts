@@ -2,11 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { isUuid } from '../../lib/ids.js';
 import { cancelJob } from '../../lib/jobs/cancel.js';
-import { presentJob } from '../../lib/jobs/job.js';
 import { hasEnded } from '../../lib/jobs/state.js';
-import { jobPath } from '../../lib/paths.js';
-import { waitIfPreferred } from '../wait.js';
-import { jobAnswer } from './answer.js';
+import { answerJob, jobAnswer } from './answer.js';
 import { jobNotFound } from './find.js';
 
 /** `DELETE /v1/jobs/{id}`: cancels a job. What has ended stays as it is; its row is its history. */
@@ -33,13 +30,7 @@ const cancel: FastifyPluginAsyncTypebox = async (app) => {
       const job = await request.timings.measure('db', () => cancelJob(app, request.tenantId, id));
       // The queue tells nobody of a job that it did not hold.
       app.jobs.invalidate(id, hasEnded(job.state));
-      const waited = hasEnded(job.state) ? undefined : await waitIfPreferred(request, reply, id);
-      const row = waited?.row ?? job;
-      if (hasEnded(row.state)) return reply.send({ job: presentJob(row) });
-      return reply
-        .code(202)
-        .headers({ location: jobPath(id), 'retry-after': '1' })
-        .send({ job: presentJob(row) });
+      return answerJob(request, reply, job);
     },
   );
 };

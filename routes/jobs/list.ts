@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { jobDataset } from '../../lib/jobs/dataset.js';
 import { presentJob } from '../../lib/jobs/job.js';
-import { jobDataset } from '../../lib/jobs/repository.js';
 import { JobSchema } from '../../lib/jobs/schema.js';
 import { listRows } from '../../lib/lists/list.js';
 import { listAnswer, listQuery } from '../schemas.js';

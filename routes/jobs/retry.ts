@@ -1,12 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { isUuid } from '../../lib/ids.js';
-import { presentJob } from '../../lib/jobs/job.js';
 import { retryJob } from '../../lib/jobs/retry.js';
-import { hasEnded } from '../../lib/jobs/state.js';
-import { jobPath } from '../../lib/paths.js';
-import { waitIfPreferred } from '../wait.js';
-import { jobAnswer } from './answer.js';
+import { answerJob, jobAnswer } from './answer.js';
 import { jobNotFound } from './find.js';
 
 /** `POST /v1/jobs/{id}/retry`: begins a job anew that failed or was cancelled. */
@@ -30,12 +26,7 @@ const retry: FastifyPluginAsyncTypebox = async (app) => {
       if (!isUuid(id)) throw jobNotFound();
       const job = await request.timings.measure('db', () => retryJob(app, request.tenantId, id));
       app.jobs.invalidate(id, false);
-      const waited = await waitIfPreferred(request, reply, id);
-      if (waited && hasEnded(waited.row.state)) return reply.send({ job: presentJob(waited.row) });
-      return reply
-        .code(202)
-        .headers({ location: jobPath(id), 'retry-after': '1' })
-        .send({ job: presentJob(waited?.row ?? job) });
+      return answerJob(request, reply, job);
     },
   );
 };

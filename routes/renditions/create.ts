@@ -1,17 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalidField } from '../../lib/errors.js';
-import { presentJob, priorities } from '../../lib/jobs/job.js';
+import { priorities } from '../../lib/jobs/job.js';
 import { parseRunAt, RunAt } from '../../lib/jobs/run-at.js';
-import { hasEnded } from '../../lib/jobs/state.js';
-import { jobPath } from '../../lib/paths.js';
 import { presentRendition } from '../../lib/renditions/rendition.js';
 import { requestRenditions } from '../../lib/renditions/request-renditions.js';
 import { askerOf } from '../asker.js';
 import { requireImage } from '../images/find.js';
 import { MAX_RENDITIONS, readRenditions } from '../images/upload-form.js';
+import { answerJob, jobAnswer } from '../jobs/answer.js';
 import { ref } from '../schemas.js';
-import { waitIfPreferred } from '../wait.js';
 
 /** `POST /v1/images/{id}/renditions`: asks for more renditions of an image. */
 const create: FastifyPluginAsyncTypebox = async (app) => {
@@ -42,12 +40,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
             type: 'object',
             properties: { renditions: { type: 'array', items: ref('Rendition') }, job: ref('Job') },
           },
-          202: {
-            description: 'The job that makes them',
-            type: 'object',
-            required: ['job'],
-            properties: { job: ref('Job') },
-          },
+          202: jobAnswer('The job that makes them'),
         },
       },
     },
@@ -72,13 +65,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
       );
       if (outcome.kind === 'standing')
         return reply.send({ renditions: outcome.renditions.map(presentRendition) });
-      const { job } = outcome;
-      const waited = await waitIfPreferred(request, reply, job.id);
-      if (waited && hasEnded(waited.row.state)) return reply.send({ job: presentJob(waited.row) });
-      return reply
-        .code(202)
-        .headers({ location: jobPath(job.id), 'retry-after': '1' })
-        .send({ job: presentJob(waited?.row ?? job) });
+      return answerJob(request, reply, outcome.job);
     },
   );
 };

@@ -1,9 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { Job } from '../../lib/jobs/job.js';
 import type { Rendition } from '../../lib/renditions/rendition.js';
 import { ended, type ListBody, type ProblemBody, upload } from '../helpers/client.js';
 import { type Api, openApi } from '../helpers/contract.js';
+import { eventually } from '../helpers/events.js';
+import { jobWhen } from '../helpers/faults.js';
 import { noise, picture } from '../helpers/pictures.js';
 import { filesLeft, type ServiceOptions, startService } from '../helpers/service.js';
 
@@ -98,12 +99,7 @@ export async function jobControl(t: Test, options: ServiceOptions): Promise<void
       effort: 6,
     }));
     const { image, job } = (await upload(api, file, { renditions: slow })).body;
-    let now = job;
-    while (now.state === 'queued') {
-      const headers = { prefer: 'wait=20', 'if-none-match': `W/"${now.state}"` };
-      now = (await api<Job>(`/v1/jobs/${job.id}`, { headers })).body;
-    }
-    t.equal(now.state, 'active');
+    await jobWhen(first.url, job, ({ state }) => state === 'active');
     const asked = performance.now();
     const stopping = await cancel(other, job);
     t.ok([200, 202].includes(stopping.status));
@@ -113,7 +109,7 @@ export async function jobControl(t: Test, options: ServiceOptions): Promise<void
     t.comment(`${Math.round(performance.now() - asked)} ms`);
     const renditions = await api<ListBody<Rendition>>(`/v1/images/${image.id}/renditions`);
     t.same(renditions.body.data, []);
-    while ((await filesLeft(first)).length > 0) await delay(50);
+    await eventually(async () => (await filesLeft(first)).length === 0 || undefined);
     t.equal((await api<Job>(`/v1/jobs/${job.id}`)).body.state, 'cancelled', 'and stays so');
 
     const done = (await upload(api, await picture(), { presets: ['thumbnail'] })).body.job;

@@ -1,19 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { cancelBatch, cancelWaiting } from '../../lib/batches/end-batch.js';
+import { cancelBatch } from '../../lib/batches/end-batch.js';
 import { type ExpandDeps, expandBatch } from '../../lib/batches/expand.js';
-import { beginMembersAnew } from '../../lib/batches/member-rows.js';
 import { beginRun, endLease, findBatch, stopBatch, takeLease } from '../../lib/batches/repository.js';
 import { type BatchState, isOver, readBatchState, recordResult } from '../../lib/batches/result.js';
 import { startSteps } from '../../lib/batches/start-steps.js';
 import { Problem } from '../../lib/errors.js';
 import type { JobRowOf } from '../../lib/jobs/job.js';
+import { beginMembersAnew, cancelWaiting } from '../../lib/jobs/members.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import type { JobContext, Processor } from './processor.js';
 
 type BatchJob = JobRowOf<'batch'>;
 
 /** Members that are begun anew at a time. */
-const CHUNK = 1_000;
 /** How often a delivery looks whether another worker that makes the members has died, in ms. */
 const LOOK_AGAIN_MS = 500;
 
@@ -39,22 +38,11 @@ export function batchProcessor(deps: ExpandDeps): Processor<'batch'> {
 }
 
 /** A batch that is begun anew has members of the run before that failed or were cancelled. */
-async function beginAnew(
-  { database, dispatcher }: ExpandDeps,
-  job: BatchJob,
-  context: JobContext,
-): Promise<void> {
+async function beginAnew(deps: ExpandDeps, job: BatchJob, context: JobContext): Promise<void> {
+  const { database } = deps;
   const batch = await database.query('batches.find', (sql) => findBatch(sql, job.id));
   if (!batch || batch.run >= job.run) return;
-  const before = job.startedAt ?? new Date();
-  for (;;) {
-    context.signal.throwIfAborted();
-    const begun = await database.query('batches.beginMembersAnew', (sql) =>
-      beginMembersAnew(sql, job.id, before, CHUNK),
-    );
-    await dispatcher.dispatch(...begun);
-    if (begun.length < CHUNK) break;
-  }
+  await beginMembersAnew(deps, job, context.signal);
   await database.query('batches.beginRun', (sql) => beginRun(sql, job.id, job.run));
 }
 

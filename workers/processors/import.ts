@@ -1,16 +1,14 @@
-import { askToStop, cancelQueued } from '../../lib/batches/member-rows.js';
 import { type RecordDeps, recordImport } from '../../lib/imports/record-import.js';
-import { beginImportRun, beginRowsAnew, findImport } from '../../lib/imports/repository.js';
+import { beginImportRun, findImport } from '../../lib/imports/repository.js';
 import { type ImportState, readImportState, recordImportResult } from '../../lib/imports/result.js';
 import type { JobRowOf } from '../../lib/jobs/job.js';
+import { askToStop, beginMembersAnew, cancelWaiting } from '../../lib/jobs/members.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import { importKey } from '../../lib/storage/keys.js';
 import type { JobContext, Processor } from './processor.js';
 
 type ImportJob = JobRowOf<'import'>;
 
-/** Members that are cancelled or begun anew at a time. */
-const CHUNK = 1_000;
 /** How often the result moves while rows are read, in ms. */
 const RECORD_EVERY_MS = 1_000;
 /** How soon an import that holds back looks whether there is room again, in ms. */
@@ -56,21 +54,9 @@ async function readRows(deps: RecordDeps, job: ImportJob, { signal }: JobContext
 }
 
 /** An import that is begun anew has members of the run before that failed or were cancelled. */
-async function beginAnew(
-  { database, dispatcher }: RecordDeps,
-  job: ImportJob,
-  signal: AbortSignal,
-): Promise<void> {
-  const before = job.startedAt ?? new Date();
-  for (;;) {
-    signal.throwIfAborted();
-    const begun = await database.query('imports.beginRowsAnew', (sql) =>
-      beginRowsAnew(sql, job.id, before, CHUNK),
-    );
-    await dispatcher.dispatch(...begun);
-    if (begun.length < CHUNK) break;
-  }
-  await database.query('imports.beginRun', (sql) => beginImportRun(sql, job.id, job.run));
+async function beginAnew(deps: RecordDeps, job: ImportJob, signal: AbortSignal): Promise<void> {
+  await beginMembersAnew(deps, job, signal);
+  await deps.database.query('imports.beginRun', (sql) => beginImportRun(sql, job.id, job.run));
 }
 
 async function look({ database }: RecordDeps, id: string, ends = false): Promise<ImportState> {
@@ -81,13 +67,9 @@ async function look({ database }: RecordDeps, id: string, ends = false): Promise
   });
 }
 
-/** Cancels what waits and asks what runs to stop. What stays in the queue finds its job ended. */
+/** Cancels what waits and asks what runs to stop. */
 async function cancelMembers(deps: RecordDeps, id: string): Promise<void> {
-  const { database } = deps;
-  for (;;) {
-    const cancelled = await database.query('imports.cancelMembers', (sql) => cancelQueued(sql, id, CHUNK));
-    if (cancelled.length < CHUNK) break;
-  }
-  await database.query('imports.stopMembers', (sql) => askToStop(sql, id));
+  await cancelWaiting(deps, id);
+  await askToStop(deps.database, id);
   await look(deps, id, true);
 }

@@ -1,0 +1,94 @@
+import { type Database, type Executor, jsonb } from '../database/client.js';
+import { within } from '../deadline.js';
+import type { ChangeDeps } from './cancel.js';
+import type { Dispatched, Dispatcher } from './dispatcher.js';
+import type { JobResult, JobRow } from './job.js';
+import { begunAnew } from './retry.js';
+
+/** Members that are cancelled or begun anew at a time: no transaction is longer than one of these. */
+const CHUNK = 1_000;
+/** Entries that the queue has not let go of by then are delivered, and find their jobs ended. */
+const FORGET_MS = 250;
+
+/**
+ * Cancels the members of a batch or import that wait, in parts; those that are in hand end by themselves.
+ * What the queue holds of them is taken out as far as that is quick.
+ */
+export async function cancelWaiting({ database, dispatcher }: ChangeDeps, parentId: string): Promise<void> {
+  const forgetting: Promise<void>[] = [];
+  for (;;) {
+    const cancelled = await database.query('jobs.cancelMembers', (sql) => cancelQueued(sql, parentId));
+    forgetting.push(forgetAll(dispatcher, cancelled));
+    if (cancelled.length < CHUNK) break;
+  }
+  await within(Promise.all(forgetting), FORGET_MS).catch(() => undefined);
+}
+
+async function forgetAll(dispatcher: Dispatcher, jobs: readonly Dispatched[]): Promise<void> {
+  await Promise.all(jobs.map((job) => dispatcher.forget(job)));
+}
+
+async function cancelQueued(sql: Executor, parentId: string): Promise<Dispatched[]> {
+  return sql<Dispatched[]>`
+    update jobs set state = 'cancelled', cancel_requested_at = coalesce(cancel_requested_at, now()),
+      finished_at = now(), updated_at = now(), version = version + 1
+    where state = 'queued' and id in (
+      select id from jobs where parent_id = ${parentId} and state = 'queued' order by id limit ${CHUNK} for update)
+    returning id, tenant_id, type, priority, attempts_max, run, run_at`;
+}
+
+/** Asks the members that are in hand, or between two attempts, to stop. */
+export async function askToStop(database: Database, parentId: string): Promise<void> {
+  await database.query(
+    'jobs.stopMembers',
+    (sql) => sql`
+      update jobs set cancel_requested_at = now(), updated_at = now(), version = version + 1
+      where parent_id = ${parentId} and state in ('queued', 'active') and cancel_requested_at is null`,
+  );
+}
+
+/**
+ * Begins the members anew, and hands them over, that failed or were cancelled in the run before; not those
+ * that were never possible. None is begun while the parent is to be cancelled.
+ */
+export async function beginMembersAnew(
+  { database, dispatcher }: ChangeDeps,
+  { id, startedAt }: Pick<JobRow, 'id' | 'startedAt'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = startedAt ?? new Date();
+  for (;;) {
+    signal.throwIfAborted();
+    const begun = await database.query('jobs.beginMembersAnew', (sql) => beginSome(sql, id, before));
+    await dispatcher.dispatch(...begun);
+    if (begun.length < CHUNK) return;
+  }
+}
+
+async function beginSome(sql: Executor, parentId: string, before: Date): Promise<Dispatched[]> {
+  return sql<Dispatched[]>`
+    with parent as (
+      select id from jobs
+      where id = ${parentId} and state in ('queued', 'active') and cancel_requested_at is null for share
+    )
+    update jobs set ${begunAnew(sql)}, dedup_key = null
+    where state in ('failed', 'cancelled') and id in (
+      select member.id from parent join jobs as member on member.parent_id = parent.id
+      where member.state in ('failed', 'cancelled') and member.finished_at <= ${before}
+        and member.request -> 'renditions' is distinct from '[]'
+      order by member.id limit ${CHUNK} for update of member)
+    returning id, tenant_id, type, priority, attempts_max, run, run_at`;
+}
+
+/** Says what an unfinished parent has come to so far, and how many per cent, where that is new. */
+export async function recordSoFar(
+  sql: Executor,
+  id: string,
+  result: JobResult,
+  progress: number,
+): Promise<void> {
+  const value = jsonb(sql, result);
+  await sql`
+    update jobs set result = ${value}, progress = greatest(progress, ${progress}), updated_at = now(), version = version + 1
+    where id = ${id} and state in ('queued', 'active') and (result is distinct from ${value} or progress < ${progress})`;
+}
