@@ -8,11 +8,13 @@ import type { ServiceLogger } from './lib/logger.js';
 import { compileSchema } from './lib/validation.js';
 import adminUi from './plugins/admin-ui.js';
 import alarms from './plugins/alarms.js';
+import authentication from './plugins/authentication.js';
 import compression from './plugins/compression.js';
 import etag from './plugins/etag.js';
 import health from './plugins/health.js';
 import idempotency from './plugins/idempotency.js';
 import jobEvents from './plugins/job-events.js';
+import links from './plugins/links.js';
 import metrics, { type MetricsSource } from './plugins/metrics.js';
 import openapi from './plugins/openapi.js';
 import overload from './plugins/overload.js';
@@ -22,7 +24,9 @@ import queues from './plugins/queues.js';
 import rateLimit from './plugins/rate-limit.js';
 import redis from './plugins/redis.js';
 import requestContext from './plugins/request-context.js';
+import rowSecurity from './plugins/row-security.js';
 import settings from './plugins/settings.js';
+import slowBodies from './plugins/slow-bodies.js';
 import storage from './plugins/storage.js';
 import tracing from './plugins/tracing.js';
 import createBatches from './routes/batches/create.js';
@@ -42,6 +46,9 @@ import followJobs from './routes/jobs/events.js';
 import listJobs from './routes/jobs/list.js';
 import pollJobs from './routes/jobs/poll.js';
 import retryJobs from './routes/jobs/retry.js';
+import changeKeys from './routes/keys/change.js';
+import listKeys from './routes/keys/list.js';
+import createLinks from './routes/links/create.js';
 import presets from './routes/presets/presets.js';
 import actOnQueues from './routes/queues/act.js';
 import listQueues from './routes/queues/list.js';
@@ -53,6 +60,10 @@ import readSchedules from './routes/schedules/read.js';
 import healthRoutes from './routes/system/health.js';
 import metricsRoutes from './routes/system/metrics.js';
 import problemTypes from './routes/system/problems.js';
+import changeTenants from './routes/tenants/change.js';
+import readTenants from './routes/tenants/read.js';
+import readUploads from './routes/uploads/read.js';
+import transferUploads from './routes/uploads/transfer.js';
 import changeWebhooks from './routes/webhooks/change.js';
 import createWebhooks from './routes/webhooks/create.js';
 import listDeliveries from './routes/webhooks/deliveries.js';
@@ -68,7 +79,8 @@ export interface AppDeps {
 }
 
 const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
-const HEADERS_TIMEOUT_MS = 10_000;
+/** How often Node looks for requests that took too long; its default lets them stay 30 s longer. */
+const TIMEOUT_CHECK_MS = 1_000;
 const MAX_PARAM_LENGTH = 200;
 
 /** Builds the HTTP application: plugins in order, then routes. It listens when its owner says so. */
@@ -83,11 +95,16 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     trustProxy: trustedProxies(config.trustProxy),
     bodyLimit: JSON_BODY_LIMIT_BYTES,
     requestTimeout: config.uploadTimeoutSeconds * 1000,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    keepAliveTimeout: config.keepAliveSeconds * 1000,
+    http: {
+      headersTimeout: Math.min(config.headersTimeoutSeconds, config.uploadTimeoutSeconds) * 1000,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     clientErrorHandler: answerClientError,
     frameworkErrors: answerUnroutable,
   }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = config.maxConnections;
   app.setValidatorCompiler(({ schema, httpPart }) =>
     compileSchema(schema, httpPart === 'body' ? 'strict' : 'coercing'),
   );
@@ -96,6 +113,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   app.removeContentTypeParser('text/plain');
 
   await app.register(requestContext, { log: deps.log });
+  await app.register(slowBodies, { config });
   await app.register(tracing);
   await app.register(problemDetails);
   await app.register(openapi);
@@ -108,8 +126,11 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(jobEvents);
   await app.register(health);
   await app.register(alarms, { config });
-  await app.register(adminUi, { config });
   await app.register(rateLimit, { config });
+  await app.register(links, { config });
+  await app.register(authentication, { config });
+  await app.register(rowSecurity, { config });
+  await app.register(adminUi, { config });
   await app.register(idempotency, { config });
 
   await app.register(async (system) => {
@@ -125,6 +146,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
 /** Every route of `/v1`. Each group pays only for the plugins that it needs. */
 async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string }): Promise<void> {
+  app.addHook('onRequest', app.authenticate);
   await app.register(async (polling) => {
     await polling.register(compression, { global: false });
     await polling.register(pollJobs);
@@ -149,6 +171,8 @@ async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string 
     await reads.register(readWebhooks);
     await reads.register(listDeliveries);
     await reads.register(listQueues);
+    await reads.register(listKeys);
+    await reads.register(readTenants);
   });
   await app.register(async (writes) => {
     await writes.register(overload);
@@ -164,9 +188,17 @@ async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string 
     await writes.register(createBatches);
     await writes.register(actOnQueues);
     await writes.register(removeExports);
+    await writes.register(changeKeys);
+    await writes.register(changeTenants);
+    await writes.register(createLinks);
     await writes.register(createWebhooks);
     await writes.register(changeWebhooks);
     await writes.register(replayDeliveries);
+  });
+  await app.register(async (resumable) => {
+    await resumable.register(overload);
+    await resumable.register(readUploads);
+    await resumable.register(transferUploads);
   });
   await app.register(async (live) => {
     await live.register(overload);

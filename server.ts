@@ -2,12 +2,15 @@ import { setFlagsFromString } from 'node:v8';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
 import { type Config, ConfigError, loadConfig } from './lib/config.js';
-import { openDatabase } from './lib/database/client.js';
+import { type Database, openDatabase } from './lib/database/client.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './lib/database/embedded-postgres.js';
 import { migrate } from './lib/database/migrate.js';
+import { prepareTenantRole } from './lib/database/tenant-role.js';
 import { recordCrash } from './lib/jobs/repository.js';
+import { ADMIN_KEY_FILE, ensureFirstKey } from './lib/keys/first-key.js';
 import { createLogger, type Logger } from './lib/logger.js';
 import { migrateQueues } from './lib/queue/backend.js';
+import { setDefaultQuotas } from './lib/tenants/repository.js';
 import { type Supervisor, startSupervisor } from './workers/supervisor.js';
 
 // Uploads pass through buffers outside V8's heap, and V8 collects the whole heap when those that it has
@@ -16,6 +19,8 @@ import { type Supervisor, startSupervisor } from './workers/supervisor.js';
 setFlagsFromString('--heap-growing-percent=100');
 
 const IDLE_CHECK_MS = 100;
+const PRIVATE_HOSTS =
+  'ALLOW_PRIVATE_HOSTS is on: URLs of clients lead to private addresses and to every port; it is for development only';
 const MIGRATIONS = new URL('../migrations/', import.meta.url);
 
 /** What runs, in the order it was started. */
@@ -24,6 +29,8 @@ interface Service {
   readonly supervisor: Supervisor | undefined;
   readonly app: FastifyInstance;
   readonly address: string;
+  /** The first key, where this start made it. */
+  readonly newKey: string | undefined;
 }
 
 /** Starts what the role needs. What had started when something fails is stopped again. */
@@ -42,6 +49,7 @@ async function start(config: Config, log: ReturnType<typeof createLogger>): Prom
     const after = config.redisUrl === undefined ? migrateQueues : async () => undefined;
     await migrate({ url: databaseUrl, folder: MIGRATIONS, after, log });
 
+    const newKey = await settleTenants(config, databaseUrl, log);
     const supervisor = config.role === 'api' ? undefined : supervise(config, databaseUrl, log);
     if (supervisor) stops.push(() => supervisor.stop(0));
     const app = await buildApp(config, {
@@ -51,7 +59,7 @@ async function start(config: Config, log: ReturnType<typeof createLogger>): Prom
     });
     stops.push(() => app.close());
     const address = await app.listen({ host: config.host, port: config.port });
-    return { postgres, supervisor, app, address };
+    return { postgres, supervisor, app, address, newKey };
   } catch (error) {
     for (const stop of stops.reverse()) await stop().catch(() => undefined);
     throw error;
@@ -60,19 +68,39 @@ async function start(config: Config, log: ReturnType<typeof createLogger>): Prom
 
 function supervise(config: Config, databaseUrl: string, log: Logger): Supervisor {
   const onCrash = async (workerId: string): Promise<void> => {
-    const database = openDatabase({
-      url: databaseUrl,
-      applicationName: 'halftone-supervisor',
-      poolSize: 1,
-      statementTimeoutMs: config.statementTimeoutMs,
-      slowQueryMs: config.slowQueryMs,
-      log,
-    });
-    await database
-      .query('jobs.recordCrash', (sql) => recordCrash(sql, workerId))
-      .finally(() => database.close());
+    await withDatabase(config, databaseUrl, log, (database) =>
+      database.query('jobs.recordCrash', (sql) => recordCrash(sql, workerId)),
+    );
   };
   return startSupervisor({ config, databaseUrl, log, onCrash });
+}
+
+/** Sees to it that quotas are as they are set, and that somebody can get in. @returns the key that was made for that */
+async function settleTenants(config: Config, databaseUrl: string, log: Logger): Promise<string | undefined> {
+  if (config.role === 'worker') return undefined;
+  const quotas = {
+    bytes: config.quotaBytes,
+    images: config.quotaImages,
+    queuedJobs: config.quotaQueuedJobs,
+    megapixelsAnHour: config.quotaMegapixelsAnHour,
+  };
+  return withDatabase(config, databaseUrl, log, async (database) => {
+    if (config.rowSecurity === 'on') await database.transaction('tenants.prepareRole', prepareTenantRole);
+    await database.transaction('tenants.setDefaultQuotas', (sql) => setDefaultQuotas(sql, quotas));
+    return config.auth === 'off' ? undefined : ensureFirstKey({ ...config, database });
+  });
+}
+
+/** A connection for one thing that this process does before there is an app, or beside it. */
+async function withDatabase<T>(
+  { statementTimeoutMs, slowQueryMs }: Config,
+  url: string,
+  log: Logger,
+  run: (database: Database) => Promise<T>,
+): Promise<T> {
+  const applicationName = 'halftone-supervisor';
+  const database = openDatabase({ url, applicationName, poolSize: 1, statementTimeoutMs, slowQueryMs, log });
+  return run(database).finally(() => database.close());
 }
 
 /** Stops everything in order: no new work, active jobs end, requests end, then the database. */
@@ -94,7 +122,7 @@ async function stop({ app, supervisor, postgres }: Service, config: Config, log:
 }
 
 /** What someone who has just typed `npm start` wants to know. */
-function greet({ address, postgres }: Service, config: Config): void {
+function greet({ address, postgres, newKey }: Service, config: Config): void {
   const queue = config.redisUrl === undefined ? 'PostgreSQL' : 'Redis';
   const database = postgres ? `embedded PostgreSQL on port ${postgres.port}` : 'PostgreSQL at DATABASE_URL';
   const threads = `${config.resizeThreads} resize thread${config.resizeThreads === 1 ? '' : 's'}`;
@@ -105,21 +133,30 @@ function greet({ address, postgres }: Service, config: Config): void {
     `  data folder         ${config.dataDir}`,
     `  database            ${database}`,
     `  queue               ${queue}${config.role === 'api' ? '' : `, ${threads}`}`,
+    ...(newKey === undefined ? [] : [`  admin key           ${newKey}   (shown this once)`]),
     ...(config.role === 'worker'
       ? []
       : [
           '',
           '  Try it:',
-          `    curl -F file=@photo.jpg -F preset=thumbnail -F preset=large ${address}/v1/images`,
+          `    curl ${keyOption(config)}-F file=@photo.jpg -F preset=thumbnail -F preset=large ${address}/v1/images`,
         ]),
     '',
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
+/** How curl sends the operator's key, without showing it. */
+function keyOption({ auth, adminApiKey, dataDir }: Config): string {
+  if (auth === 'off') return '';
+  const key = adminApiKey === undefined ? `$(cat '${dataDir}/${ADMIN_KEY_FILE}')` : '$ADMIN_API_KEY';
+  return `-H "Authorization: Bearer ${key}" `;
+}
+
 async function main(): Promise<void> {
   const config = loadConfig();
   const log = createLogger('api', { level: config.logLevel, pretty: process.stdout.isTTY });
+  if (config.allowPrivateHosts) log.warn(PRIVATE_HOSTS);
   const service = await start(config, log);
   greet(service, config);
   // Docker's exit codes: 128 and the signal's number.

@@ -5,12 +5,16 @@ import type { Setting } from './config/kinds.js';
 import { type Settings, settings, type ValueOf } from './config/settings.js';
 import { availableCpus } from './cpus.js';
 import { systemErrorCode } from './errors.js';
+import { memoryLimitBytes } from './memory-limit.js';
 
 /** Settings that may be unset; all others have a default. */
 type Optional =
+  | 'adminApiKey'
   | 'databaseUrl'
+  | 'publicUrl'
   | 'redisUrl'
   | 'importFolder'
+  | 'allowedSourceHosts'
   | 'alertWebhookUrl'
   | 'alertEmail'
   | 'smtpUrl'
@@ -22,6 +26,11 @@ export type Config = Readonly<
     [K in Optional]: ValueOf<Settings[K]> | undefined;
   }
 >;
+
+/** Settings whose default depends on the machine. */
+type Counted = 'resizeThreads' | 'workerMemoryMb';
+
+const MIB = 1024 * 1024;
 
 /** A variable that cannot be used: says its name, what it held and what it takes. Ends the start. */
 export class ConfigError extends Error {
@@ -50,7 +59,8 @@ export function loadConfig(
     const given = environment[variable]?.trim() || setting.fallback;
     const value = given === undefined ? undefined : setting.parse(given);
     if (given !== undefined && value === undefined) {
-      faults.push(`${variable} is ${JSON.stringify(given)}; it takes ${setting.takes}.`);
+      const shown = setting.isSecret ? 'not one' : JSON.stringify(given);
+      faults.push(`${variable} is ${shown}; it takes ${setting.takes}.`);
     }
     values[key] = value;
   }
@@ -59,16 +69,22 @@ export function loadConfig(
       `DATABASE_URL is unset; ROLE=${values['role']} needs one, only ROLE=all brings its own database.`,
     );
   }
+  if (values['auth'] === 'off' && values['role'] !== 'worker' && !isLoopback(values['host'])) {
+    faults.push(
+      `AUTH is "off" and HOST ${JSON.stringify(values['host'])}; without keys only a loopback address is listened on, such as 127.0.0.1.`,
+    );
+  }
   if (values['alertEmail'] !== undefined && values['smtpUrl'] === undefined) {
     faults.push('SMTP_URL is unset; ALERT_EMAIL needs a mail server.');
   }
   if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   // Each value came from its own setting's parser, key by key: the record is a Config.
-  const config = values as Omit<Config, 'resizeThreads'> & { resizeThreads: number | undefined };
+  const config = values as Omit<Config, Counted> & Record<Counted, number | undefined>;
   return Object.freeze({
     ...config,
     dataDir: resolve(config.dataDir),
     resizeThreads: config.resizeThreads ?? Math.max(1, availableCpus() - 1),
+    workerMemoryMb: config.workerMemoryMb ?? Math.max(1024, Math.floor((0.75 * memoryLimitBytes()) / MIB)),
   });
 }
 
@@ -93,4 +109,9 @@ function dotenv(): NodeJS.Dict<string> {
     if (systemErrorCode(error) === 'ENOENT') return {};
     throw new ConfigError(`.env cannot be read: ${error instanceof Error ? error.message : error}`);
   }
+}
+
+/** RFC 6890: 127.0.0.0/8 and ::1. A name other than localhost may lead anywhere. */
+function isLoopback(host: unknown): boolean {
+  return typeof host === 'string' && /^(localhost|::1|\[::1\]|127(\.\d{1,3}){3})$/i.test(host);
 }

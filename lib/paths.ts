@@ -18,9 +18,22 @@ export function importReportPath(id: string): string {
   return `/v1/imports/${id}/report`;
 }
 
+/** Where uploads in parts begin. */
+export const uploadsPath = '/v1/uploads';
+
+/** Where an upload in parts goes on. */
+export function uploadPath(id: string): string {
+  return `${uploadsPath}/${id}`;
+}
+
 /** Where an image is read. */
 export function imagePath(id: string): string {
   return `/v1/images/${id}`;
+}
+
+/** Where the bytes of an original are downloaded. */
+export function imageContentPath(id: string): string {
+  return `${imagePath(id)}/content`;
 }
 
 /** Where the renditions of an image are listed. */

@@ -7,7 +7,8 @@ const shared = { allErrors: true, verbose: true, useDefaults: true, removeAdditi
 // JSON bodies mean what they say: "512" is not a width. Query strings and paths have only text.
 const ajvByMode = {
   strict: new Ajv({ ...shared, coerceTypes: false }),
-  coercing: new Ajv({ ...shared, coerceTypes: 'array' }),
+  // Not strict about numbers: "Infinity" becomes one, and bounds would not be looked at.
+  coercing: new Ajv({ ...shared, coerceTypes: 'array', strictNumbers: false }),
 };
 for (const ajv of Object.values(ajvByMode)) addFormats.default(ajv);
 

@@ -4,7 +4,10 @@ import { jobTypes } from '../lib/jobs/job.js';
 
 const PATH = '/admin/queues';
 
-/** bull-board at `/admin/queues`, to look at what lies in the queues. Off unless `ADMIN_UI=true`. */
+/**
+ * bull-board at `/admin/queues`, to look at what lies in the queues. Off unless `ADMIN_UI=true`; a browser
+ * asks for an operator's key as the password, whatever the name.
+ */
 export default fp<{ config: Config }>(
   async (app, { config }) => {
     if (!config.adminUi) return;
@@ -14,7 +17,10 @@ export default fp<{ config: Config }>(
     const board = app.queueBackend.openBoard(jobTypes);
     await board.show(server);
     app.addHook('onClose', () => board.close());
-    await app.register(server.registerPlugin(), { prefix: PATH });
+    await app.register(async (pages) => {
+      pages.addHook('onRequest', app.authenticateOperator);
+      await pages.register(server.registerPlugin(), { prefix: PATH });
+    });
   },
-  { name: 'admin-ui', dependencies: ['queues'] },
+  { name: 'admin-ui', dependencies: ['queues', 'authentication'] },
 );

@@ -19,6 +19,10 @@ declare module 'fastify' {
     /** Set while the request is the first of its Idempotency-Key, and has no answer. */
     idempotencyClaim: Claim | undefined;
   }
+  interface FastifyContextConfig {
+    /** Header fields, in lower case, that say what is asked, as path and body do elsewhere. */
+    askingFields?: readonly string[];
+  }
 }
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
@@ -100,7 +104,8 @@ export default fp<{ config: Pick<Config, 'uploadTimeoutSeconds' | 'maxWaitSecond
 
     /** Lets the request through with a claim, or answers it as the first one was. */
     async function admit(request: FastifyRequest, reply: FastifyReply, body: Body): Promise<void> {
-      const { tenantId, method, url } = request;
+      const { tenantId, method } = request;
+      const url = withFields(request);
       const key = parseIdempotencyKey(keyHeader(request) ?? '');
       const maxBodyBytes = request.routeOptions.bodyLimit;
       const admitted = await gate.admit({ tenantId, key, method, url, body, maxBodyBytes });
@@ -115,6 +120,12 @@ export default fp<{ config: Pick<Config, 'uploadTimeoutSeconds' | 'maxWaitSecond
   },
   { name: 'idempotency', dependencies: ['postgres', 'problem-details', 'request-context'] },
 );
+
+/** Path and query, and what else of the request's head says what is asked. */
+function withFields({ url, headers, routeOptions }: FastifyRequest): string {
+  const fields = routeOptions.config.askingFields ?? [];
+  return [url, ...fields.map((name) => `${name}: ${headers[name] ?? ''}`)].join('\n');
+}
 
 function keyHeader({ headers }: FastifyRequest): string | undefined {
   const header = headers['idempotency-key'];

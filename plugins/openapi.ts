@@ -6,11 +6,14 @@ import { Type } from 'typebox';
 import { ExportSchema } from '../lib/exports/schema.js';
 import { ImageSchema } from '../lib/images/schema.js';
 import { JobSchema } from '../lib/jobs/schema.js';
+import { KeySchema, KeyWithSecretSchema } from '../lib/keys/schema.js';
 import { DeliverySchema } from '../lib/notifications/delivery-schema.js';
 import { RenditionOptionsSchema } from '../lib/renditions/options-schema.js';
 import { RenditionSchema } from '../lib/renditions/schema.js';
 import { ScheduleSchema } from '../lib/schedules/schema.js';
 import { ProblemSchema } from '../lib/schemas.js';
+import { TenantSchema } from '../lib/tenants/schema.js';
+import { UploadSchema } from '../lib/uploads/schema.js';
 import { WebhookSchema, WebhookWithSecretSchema } from '../lib/webhooks/schema.js';
 
 const PresetSchema = Type.Object(
@@ -48,6 +51,7 @@ export default fp(
       ProblemSchema,
       RenditionSchema,
       ImageSchema,
+      UploadSchema,
       JobSchema,
       ExportSchema,
       PresetSchema,
@@ -55,6 +59,9 @@ export default fp(
       WebhookWithSecretSchema,
       DeliverySchema,
       ScheduleSchema,
+      KeySchema,
+      KeyWithSecretSchema,
+      TenantSchema,
     ])
       app.addSchema(schema);
     app.addSchema({ ...RenditionOptionsSchema, $id: 'RenditionOptions' });
@@ -78,20 +85,30 @@ export default fp(
           description: 'Image uploads, renditions in the background, jobs to follow.',
           license: { name: 'MIT', identifier: 'MIT' },
         },
+        components: {
+          securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'An API key' } },
+        },
         tags: [
           { name: 'images', description: 'Uploads and what is known of them' },
+          { name: 'uploads', description: 'Images in parts, by tus' },
           { name: 'renditions', description: 'Resized, cropped and re-encoded copies' },
           { name: 'jobs', description: 'The work in the background' },
           { name: 'batches', description: 'Renditions of many images, and what comes after them' },
           { name: 'exports', description: 'The rows, and the files, as one file' },
           { name: 'presets', description: 'Named rendition options' },
           { name: 'webhooks', description: 'Who is told what has happened' },
+          { name: 'keys', description: 'Who may do what' },
+          { name: 'tenants', description: 'What each may have' },
           { name: 'system', description: 'For operators' },
         ],
       },
       transform: ({ schema, url, route }) => ({
         url,
-        schema: [route.method].flat().includes('POST') ? { ...schema, headers: PostHeaders } : schema,
+        schema: {
+          ...schema,
+          ...(url.startsWith('/v1/') && { security: [{ key: [] }] }),
+          ...([route.method].flat().includes('POST') && { headers: PostHeaders }),
+        },
       }),
       refResolver: {
         buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `schema-${index}`),

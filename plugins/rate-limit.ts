@@ -3,10 +3,13 @@ import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Config } from '../lib/config.js';
 import { Problem } from '../lib/errors.js';
-import { type LimitState, LocalLimitStore } from '../lib/http/limit-store.js';
+import { type LimitState, type LimitStore, LocalLimitStore } from '../lib/http/limit-store.js';
 import { SharedLimitStore } from '../lib/http/shared-limit-store.js';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    readonly limitStore: LimitStore;
+  }
   interface FastifyContextConfig {
     /** Which limit counts the route's requests; routes without one are not limited. */
     rateLimitClass?: RateLimitClass;
@@ -17,14 +20,17 @@ declare module 'fastify' {
 export type RateLimitClass = 'general' | 'expensive';
 
 /**
- * Two limits a client address: general and expensive. Counted in Redis where there is one, so that all
+ * Two limits a client, by its key or else by its address: general and expensive. Counted in Redis where there is one, so that all
  * API processes count together; while Redis is away requests pass, because a limit is no reason to
  * refuse service.
  */
 export default fp<{ config: Config }>(
   async (app, { config }) => {
     const windowMs = config.rateLimitWindowSeconds * 1000;
-    const store = app.redis ? new SharedLimitStore(app.redis, '{halftone}:limit:') : new LocalLimitStore();
+    const store: LimitStore = app.redis
+      ? new SharedLimitStore(app.redis, '{halftone}:limit:')
+      : new LocalLimitStore();
+    app.decorate('limitStore', store);
     await app.register(fastifyRateLimit, {
       global: false,
       timeWindow: windowMs,
@@ -49,8 +55,8 @@ export default fp<{ config: Config }>(
 
     function limiter(name: RateLimitClass, max: number): onRequestHookHandler | undefined {
       if (max === 0) return undefined;
-      const keyOf = (ip: string): string => `${name}:${ip}`;
-      const check = app.createRateLimit({ max, keyGenerator: ({ ip }: FastifyRequest) => keyOf(ip) });
+      const keyOf = ({ caller, ip }: FastifyRequest): string => `${name}:${caller.keyId ?? ip}`;
+      const check = app.createRateLimit({ max, keyGenerator: keyOf });
       const policy = `"${name}";q=${max};w=${config.rateLimitWindowSeconds}`;
       // The store counts, mostly in this very turn of the event loop; the plugin judges those that it finds
       // over the limit. To have it judge every request would take a poll of a cached job a fifth longer.
@@ -68,7 +74,7 @@ export default fp<{ config: Config }>(
           if (state.current <= max) done();
           else refuse(request, seconds, done);
         };
-        store.incr(keyOf(request.ip), judge, windowMs, max);
+        store.incr(keyOf(request), judge, windowMs, max);
       };
 
       function refuse(request: FastifyRequest, seconds: number, done: (error?: Error) => void): void {

@@ -5,8 +5,6 @@ import type { ServiceLogger } from '../lib/logger.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whose data the request sees. One tenant until there are keys. */
-    tenantId: string;
     /** What the request has spent its time on, for `Server-Timing` and the log. */
     timings: Timings;
   }
@@ -17,8 +15,7 @@ declare module 'fastify' {
 }
 
 /**
- * What every request has: an id (in the answer, the log, and on the jobs it makes), its tenant, its
- * timings, the fixed headers of every answer, and one line in the log.
+ * What every request has: an id (in the answer, the log, and on the jobs it makes), its timings, the fixed headers of every answer, and one line in the log.
  */
 export default fp<{ log: Pick<ServiceLogger, 'request'> }>(
   async (app, { log }) => {
@@ -26,7 +23,6 @@ export default fp<{ log: Pick<ServiceLogger, 'request'> }>(
     app.decorate('closing', closing.signal);
     app.addHook('preClose', async () => closing.abort());
 
-    app.decorateRequest('tenantId', 'default');
     app.decorateRequest('timings');
     app.addHook('onRequest', (request, reply, done) => {
       request.timings = new Timings();

@@ -9,6 +9,8 @@ export function askerOf(request: FastifyRequest): Asker {
   return {
     tenantId: request.tenantId,
     requestId: request.id,
+    clientAddress: request.ip,
+    keyPrefix: request.caller.keyPrefix,
     traceparent: activeTraceparent() ?? (isGiven ? given : null),
   };
 }

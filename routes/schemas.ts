@@ -5,6 +5,7 @@ import { type Dataset, filterProperties } from '../lib/lists/list.js';
 export const ref = (
   id:
     | 'Image'
+    | 'Upload'
     | 'Rendition'
     | 'RenditionOptions'
     | 'Job'
@@ -14,6 +15,9 @@ export const ref = (
     | 'Webhook'
     | 'WebhookWithSecret'
     | 'Delivery'
+    | 'Key'
+    | 'KeyWithSecret'
+    | 'Tenant'
     | 'Problem',
 ) => ({
   $ref: `${id}#`,

@@ -6,6 +6,7 @@ import { measureEnqueue } from './bench/enqueue.js';
 import { measureEvents } from './bench/events.js';
 import { measureExports } from './bench/exports.js';
 import { measureImport } from './bench/import.js';
+import { measureKeys } from './bench/keys.js';
 import { measureMemory } from './bench/memory.js';
 import { type Options, type Part, parseOptions } from './bench/options.js';
 import { type Photograph, photographs } from './bench/photographs.js';
@@ -13,8 +14,10 @@ import { measurePolling } from './bench/polling.js';
 import { type Figure, printTable, writeJson } from './bench/report.js';
 import { measureResize } from './bench/resize.js';
 import { measureResponsiveness } from './bench/responsiveness.js';
+import { measureSandbox } from './bench/sandbox.js';
 import { stopServices } from './bench/service.js';
 import { measureStart } from './bench/start.js';
+import { measureTus } from './bench/tus.js';
 
 /**
  * `npm run bench`: measures the service on this machine, each pair of figures side by side in one run,
@@ -65,6 +68,10 @@ const measure: Readonly<Record<Part, Measure>> = {
   enqueue: (_photos, folder, options) =>
     onEach(options, (backend) => measureEnqueue(backend, folder, options)),
   import: (_photos, folder, options) => onEach(options, (backend) => measureImport(backend, folder, options)),
+  sandbox: (photos, folder, options) =>
+    onEach(options, (backend) => measureSandbox(backend, photos, folder, options)),
+  keys: measureKeys,
+  tus: (_photos, folder, options) => measureTus(folder, options),
 };
 
 async function onEach(

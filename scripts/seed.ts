@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../lib/config.js';
 import { migrate } from '../lib/database/migrate.js';
+import { knownToken } from '../lib/keys/first-key.js';
 import { createLogger } from '../lib/logger.js';
 import { migrateQueues } from '../lib/queue/backend.js';
 import { openConfigured } from './seed/database.js';
@@ -14,7 +15,8 @@ const USAGE = `npm run seed -- --images 1000000 [--seed 1]
   and finish what was cut off; where they are all there it refuses: give another --seed for more.
 
 npm run seed -- --pictures 20 [--url http://127.0.0.1:3000]
-  Makes pictures and uploads them, with the presets thumbnail and small, to a service that runs.`;
+  Makes pictures and uploads them, with the presets thumbnail and small, to a service that runs, with the
+  admin key of this folder (ADMIN_API_KEY, or admin.key under DATA_DIR).`;
 
 async function writeRows(images: number, seed: number): Promise<void> {
   const config = loadConfig();
@@ -61,6 +63,6 @@ else if (values.images !== undefined) {
   });
 } else if (values.pictures !== undefined) {
   const pictures = whole(values.pictures, 1);
-  await uploadPictures(pictures, values.url);
+  await uploadPictures(pictures, values.url, await knownToken(loadConfig()));
   console.log(`Uploaded ${pictures} images to ${values.url}; see ${new URL('/v1/images', values.url)}`);
 } else whole('', 1);

@@ -1,7 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { threadId } from 'node:worker_threads';
 import sharp from 'sharp';
-import type { RenderOutcome, RenderTask } from '../lib/renditions/render-task.js';
+import {
+  monotonicMs,
+  type RenderOutcome,
+  type RenderTask,
+  TaskSignal,
+} from '../lib/renditions/render-task.js';
 import { problemOf } from './render/failures.js';
 import { renderAll } from './render/render.js';
 import { Turns } from './render/turns.js';
@@ -10,7 +15,8 @@ import { Turns } from './render/turns.js';
 sharp.concurrency(1);
 sharp.cache(false);
 
-// libvips can read dozens of formats, some by libraries nobody fuzzes. An upload is one of six.
+// libvips can read dozens of formats, some by libraries nobody fuzzes. An upload is one of six, or a HEIC,
+// which never gets to libvips. Files only: no loader of bytes in memory, of which nothing here has any.
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
   operation: [
@@ -38,6 +44,7 @@ export default async function resize(task: RenderTask): Promise<RenderOutcome> {
   try {
     const { files, writing } = await turns.take(async () => {
       const started = performance.now();
+      if (task.signal) Atomics.store(task.signal, TaskSignal.startedAt, monotonicMs());
       thread.startedAt = Date.now();
       try {
         return await renderAll(task);

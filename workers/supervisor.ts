@@ -4,6 +4,7 @@ import { type Config, childEnvironment } from '../lib/config.js';
 import { newId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MetricsSnapshot } from '../lib/metrics/snapshot.js';
+import { memoryLimiter } from './memory-limiter.js';
 import type { FromWorker, ToWorker } from './messages.js';
 
 /** What a supervisor starts, and whom it tells. */
@@ -41,6 +42,7 @@ const METRICS_TIMEOUT_MS = 1_000;
  */
 export function startSupervisor(options: SupervisorOptions): Supervisor {
   const { config, databaseUrl, log } = options;
+  const launcher = memoryLimiter(config.workerMemoryMb, log);
   const waiting = new Map<number, (metrics: MetricsSnapshot) => void>();
   let child: ChildProcess | undefined;
   let restart: NodeJS.Timeout | undefined;
@@ -56,6 +58,7 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     const workerId = newId();
     const startedAt = performance.now();
     const worker = fork(options.entry ?? new URL('./main.js', import.meta.url), {
+      ...launcher,
       // libuv's pool serves sharp, files and DNS for the whole process; glibc's arenas would each keep
       // what a thread once needed (design: "Processes").
       env: childEnvironment({ UV_THREADPOOL_SIZE: String(config.resizeThreads + 4), MALLOC_ARENA_MAX: '2' }),

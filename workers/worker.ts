@@ -9,11 +9,13 @@ import { openOutbound } from '../lib/outbound/client.js';
 import { openQueueBackend } from '../lib/queue/backend.js';
 import { observeQueue } from '../lib/queue/observed-queue.js';
 import type { JobConsumer } from '../lib/queue/queue.js';
+import { sourceRules } from '../lib/sources/rules.js';
 import { openFileStore } from '../lib/storage/file-store.js';
 import { storePath } from '../lib/storage/keys.js';
 import { Cancellations } from './cancellations.js';
 import { consume, giveUp } from './consumer.js';
 import { startExportThread } from './export-thread.js';
+import { FetchPlaces } from './fetch-places.js';
 import { Isolation } from './isolation.js';
 import { createWorkerMetrics, type WorkerMetrics } from './metrics.js';
 import { DELIVERIES_AT_ONCE, startNotifications } from './notifications.js';
@@ -80,7 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     log.fatal({ job }, 'a resize thread does not come back');
     options.abort('a resize thread hangs');
   };
-  const outbound = openOutbound(config);
+  const outbound = openOutbound(sourceRules(config), { keepAlive: true });
   const stopping = new AbortController();
   const thread = startExportThread(new URL('./export.js', import.meta.url));
   const queues = queuesByType((type) => observeQueue(type, backend.openQueue(type), metrics.onEnqueued));
@@ -112,7 +114,21 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const consumersByType: Readonly<Record<JobType, JobConsumer>> = {
     resize: backend.openConsumer(
       'resize',
-      consume({ ...shared, processor: resizeProcessor({ database, store, outbound, pool, config, onHang }) }),
+      consume({
+        ...shared,
+        processor: resizeProcessor({
+          database,
+          dispatcher,
+          store,
+          outbound,
+          places: new FetchPlaces(threads + JOBS_AHEAD - 1),
+          breakers: notifications.breakers,
+          stopping: stopping.signal,
+          pool,
+          config,
+          onHang,
+        }),
+      }),
       { ...lock, concurrency: threads + JOBS_AHEAD },
     ),
     export: backend.openConsumer(

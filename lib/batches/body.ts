@@ -6,6 +6,7 @@ import { isUuid } from '../ids.js';
 import { imageDataset } from '../images/repository.js';
 import { type Priority, priorities } from '../jobs/job.js';
 import { parseRunAt, RunAt } from '../jobs/run-at.js';
+import { outsider } from '../keys/caller.js';
 import { type FilterValue, filterProperties } from '../lists/list.js';
 import { NotifySchema } from '../notifications/notify-options.js';
 import { parseRenditionOptions } from '../renditions/options.js';
@@ -112,7 +113,7 @@ export function readBatchBody(body: unknown): BatchWish {
     throw invalidField('renditions', `and presets are ${count}; a batch takes 1 to ${MAX_RENDITIONS}`);
   return {
     images: images?.map((id) => id.toLowerCase()),
-    filter: readExportRequest(imageDataset, { ...filter, sort: 'createdAt' }, 'filter.').filters,
+    filter: readExportRequest(imageDataset, { ...filter, sort: 'createdAt' }, outsider, 'filter.').filters,
     presets,
     renditions: renditions.map((each, index) => {
       const path = `renditions.${index}`;

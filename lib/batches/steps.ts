@@ -1,5 +1,6 @@
 import { atPath, invalidField, type Problem } from '../errors.js';
 import { type ExportBody, readExportBody } from '../exports/body.js';
+import { outsider } from '../keys/caller.js';
 import type { NotifyOptions } from '../notifications/notify-options.js';
 
 /** What a step does once all that it depends on has ended. */
@@ -43,7 +44,7 @@ function readWork(step: GivenStep, path: string): StepWork {
   if ((body === undefined) === (notify === undefined))
     throw invalidField(path, 'takes one of export and notify');
   if (notify) return { type: 'notify', notify };
-  return { type: 'export', export: atPath(`${path}.export`, () => readExportBody(body)) };
+  return { type: 'export', export: atPath(`${path}.export`, () => readExportBody(body, outsider)) };
 }
 
 /** @throws Problem for a dependency on what there is not, or on what depends on the step itself */

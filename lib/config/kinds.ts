@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import { parseToken } from '../keys/token.js';
+import { parseHosts } from '../outbound/hosts.js';
 
 /** One setting: how its text becomes a value, and what the README says of it. */
 export interface Setting<T> {
@@ -7,6 +9,8 @@ export interface Setting<T> {
   /** What it takes, as a bad value's message and the README say it. */
   readonly takes: string;
   readonly about: string;
+  /** Whether its text must not be shown, not even where it is a bad one. */
+  readonly isSecret?: true;
   /** The value, or undefined where the text is not one. */
   parse(text: string): T | undefined;
 }
@@ -91,3 +95,20 @@ export const proxies: Setting<boolean | number | string> = {
     return /^[\da-fA-F.:/]+(\s*,\s*[\da-fA-F.:/]+)*$/.test(value) ? value : undefined;
   },
 };
+
+/** A bearer token of ours, as its owner sends it; unset: none. */
+export const token = (about: string): Setting<string> => ({
+  fallback: undefined,
+  takes: 'ht_<prefix>_<secret>: 4 to 32 letters and digits, and 22 or more of base64url',
+  about,
+  isSecret: true,
+  parse: (value) => (parseToken(value) ? value : undefined),
+});
+
+/** Hosts, and names below a host; unset: none are listed. */
+export const hosts = (about: string): Setting<readonly string[]> => ({
+  fallback: undefined,
+  takes: 'hosts separated by commas; `*.example.com` is every one below example.com',
+  about,
+  parse: parseHosts,
+});

@@ -1,4 +1,16 @@
-import { address, flag, folder, integer, oneOf, proxies, type Setting, text, url } from './kinds.js';
+import {
+  address,
+  flag,
+  folder,
+  hosts,
+  integer,
+  oneOf,
+  proxies,
+  type Setting,
+  text,
+  token,
+  url,
+} from './kinds.js';
 
 const MIB = 1024 * 1024;
 const DAY_SECONDS = 86_400;
@@ -8,6 +20,18 @@ export const settings = {
   role: oneOf(['all', 'api', 'worker'], 'all', 'What this process runs: everything, the API, or the worker'),
   host: text('127.0.0.1', 'a host name or address', 'Address to listen on'),
   port: integer(3000, 0, 65_535, '0 = any free one', 'Port to listen on'),
+  auth: oneOf(
+    ['on', 'off'],
+    'on',
+    'Whether requests need a key; `off`: everybody is an admin, on a loopback address only',
+  ),
+  adminApiKey: token(
+    'Key of an operator; unset: one is made at the first start, and kept in `admin.key` under `DATA_DIR`',
+  ),
+  publicUrl: url(
+    ['http:', 'https:'],
+    'Where clients reach the service, for the links it gives out; unset: as the request names it',
+  ),
   dataDir: text('./data', 'a folder', 'Where files (and the embedded database) live'),
   databaseUrl: url(
     ['postgres:', 'postgresql:'],
@@ -16,6 +40,11 @@ export const settings = {
   databasePoolSize: integer(10, 2, 500, 'connections a process', 'Size of the connection pool'),
   statementTimeoutMs: integer(1500, 100, 600_000, 'ms', 'Longest a query of a request may take'),
   slowQueryMs: integer(1000, 1, 600_000, 'ms', 'Queries slower than this are logged by name'),
+  rowSecurity: oneOf(
+    ['on', 'off'],
+    'off',
+    'Whether PostgreSQL itself keeps the tenants of requests apart, too: a second lock, and two more round trips a query',
+  ),
   redisUrl: url(
     ['redis:', 'rediss:'],
     'Redis or Valkey for queue and rate limits; unset: the queue lives in PostgreSQL, limits in memory',
@@ -33,6 +62,42 @@ export const settings = {
     'Folder whose files the rows of an import may name by `path`; unset: paths are refused',
   ),
   uploadTimeoutSeconds: integer(300, 1, 86_400, 'seconds', 'Longest a request may take to arrive'),
+  headersTimeoutSeconds: integer(
+    10,
+    1,
+    600,
+    'seconds',
+    'Longest the header fields of a request may take to arrive',
+  ),
+  bodyIdleSeconds: integer(
+    20,
+    1,
+    3600,
+    'seconds',
+    'How long a body may come more slowly than `MIN_BODY_BYTES_PER_SECOND` before it is cut off',
+  ),
+  minBodyBytesPerSecond: integer(500, 0, 1_000_000_000, 'bytes; 0 = any', 'Slowest a body may come'),
+  keepAliveSeconds: integer(
+    72,
+    1,
+    3600,
+    'seconds',
+    'How long an idle connection stays open; longer than the load balancer in front keeps it',
+  ),
+  maxConnections: integer(
+    10_000,
+    1,
+    1_000_000,
+    'connections a process',
+    'Open connections at a time; further ones are closed at once',
+  ),
+  uploadTtlHours: integer(
+    24,
+    1,
+    8_760,
+    'hours',
+    'How long an upload in parts may take, and how long it is told afterwards what became of it',
+  ),
   maxInputPixels: integer(
     100_000_000,
     1,
@@ -40,6 +105,7 @@ export const settings = {
     'pixels, width × height × frames',
     'Largest image that is accepted',
   ),
+  maxInputFrames: integer(512, 1, 100_000, 'frames', 'Most frames or pages of an image that is accepted'),
   maxOutputPixels: integer(
     50_000_000,
     1,
@@ -86,6 +152,28 @@ export const settings = {
     'requests a client and window; 0 = off',
     'Rate limit of uploads, renditions and exports',
   ),
+  quotaBytes: integer(
+    0,
+    0,
+    Number.MAX_SAFE_INTEGER,
+    'bytes; 0 = any',
+    'Originals and renditions of a tenant that has no quota of its own; the same in every process, as the next three',
+  ),
+  quotaImages: integer(0, 0, Number.MAX_SAFE_INTEGER, 'images; 0 = any', 'Images of such a tenant'),
+  quotaQueuedJobs: integer(
+    0,
+    0,
+    Number.MAX_SAFE_INTEGER,
+    'jobs; 0 = any',
+    'Jobs of such a tenant that may wait at a time',
+  ),
+  quotaMegapixelsAnHour: integer(
+    0,
+    0,
+    1_000_000_000,
+    'megapixels, width × height × frames; 0 = any',
+    'What the jobs of such a tenant may read in an hour',
+  ),
   trustProxy: proxies,
   smtpUrl: url(['smtp:', 'smtps:'], 'Mail server, with user and password; unset: no e-mail is sent'),
   mailFrom: address('Halftone <halftone@localhost>', 'Sender of e-mail'),
@@ -93,6 +181,10 @@ export const settings = {
     undefined,
     'The operator, who is told when a webhook was switched off; unset: only the log is',
   ),
+  allowedSourceHosts: hosts(
+    'Hosts that images are fetched from, redirects included; unset: every public one',
+  ),
+  sourceTimeoutSeconds: integer(30, 1, 600, 'seconds', 'Longest the fetching of an image may take'),
   allowPrivateHosts: flag(
     false,
     'Whether URLs of clients may lead to private addresses and other ports than 80 and 443',
@@ -147,11 +239,18 @@ export const settings = {
     'ms',
     'Alarm when the p95 of requests is slower, files and waits apart',
   ),
-  adminUi: flag(false, 'Whether `/admin/queues` shows what lies in the queues, to whoever reaches the port'),
+  adminUi: flag(false, 'Whether `/admin/queues` shows operators what lies in the queues'),
   logLevel: oneOf(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     'info',
     'Least severe level that is logged',
+  ),
+  workerMemoryMb: integer(
+    undefined,
+    0,
+    16_777_216,
+    'MiB; 0 = no limit',
+    'Most memory the worker process may take; unset: three quarters of what the container or machine has, at least 1024',
   ),
   workerNice: integer(5, 0, 19, 'nice value', 'How far the worker process stands behind the API for the CPU'),
 } satisfies Record<string, Setting<unknown>>;

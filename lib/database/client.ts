@@ -1,12 +1,14 @@
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { within } from '../deadline.js';
 import { Problem, storageProblem, systemErrorCode } from '../errors.js';
-import type { Logger } from '../logger.js';
 import { inSpan, type SpanFacts, SpanKind } from '../telemetry/tracing.js';
+import { quotaProblem } from '../tenants/quota-problem.js';
+import { Pool, type PoolOptions } from './pool.js';
+import { currentTenant, TENANT_ROLE } from './tenancy.js';
+import { inTransaction } from './transaction.js';
 
 /** Runs SQL: the pool, or one transaction of it. Repositories take it and never ask which. */
 export type Executor = postgres.ISql<{ bigint: number }>;
-type Pool = postgres.Sql<{ bigint: number }>;
 /** What `sql.json` takes. */
 type Json = Parameters<Executor['json']>[0];
 
@@ -18,17 +20,10 @@ export function jsonb(sql: Executor, value: object): postgres.Parameter {
 /** A part of a query: a condition, a list of columns. */
 export type Fragment = postgres.Fragment;
 
-/** What the pool is made of. */
-export interface DatabaseOptions {
-  readonly url: string;
-  /** Shown by `pg_stat_activity`: which of our processes holds a connection. */
-  readonly applicationName: string;
-  readonly poolSize: number;
-  /** Longest a statement may run on the server, in ms. */
-  readonly statementTimeoutMs: number;
+/** What a database is opened with. */
+export interface DatabaseOptions extends PoolOptions {
   /** Queries slower than this, in ms, are logged by name. */
   readonly slowQueryMs: number;
-  readonly log: Logger;
   /** Called after each query with its name (`table.operation`) and its seconds, for the metrics. */
   readonly onQuery?: (name: string, seconds: number) => void;
 }
@@ -38,7 +33,7 @@ export interface DatabaseOptions {
  * server come out as DATABASE_UNAVAILABLE.
  */
 export interface Database {
-  /** Runs one or more statements of the pool under a name such as `images.find`. */
+  /** Runs one or more statements of the pool under a name such as `images.find`; within a tenant, in one transaction. */
   query<T>(name: string, run: (sql: Executor) => PromiseLike<T>): Promise<T>;
   /** Runs statements in one transaction: it commits when `run` resolves and rolls back when it rejects. */
   transaction<T>(name: string, run: (sql: Executor) => PromiseLike<T>): Promise<T>;
@@ -50,26 +45,11 @@ export interface Database {
 
 // A server that does not answer at all (stopped, unplugged) never times out by itself.
 const DEADLINE_MARGIN_MS = 300;
-const RECONNECT_SECONDS = 0.2;
 
 /** Opens a pool. Connections are made when the first queries need them. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { log, onQuery } = options;
-  const sql = postgres(options.url, {
-    max: options.poolSize,
-    connect_timeout: 2,
-    idle_timeout: 60,
-    // The library's own backoff grows to 20 s; a server that is back should be noticed at once.
-    backoff: () => RECONNECT_SECONDS,
-    // We read no arrays, and a query for their types would delay every connection.
-    fetch_types: false,
-    transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
-    // Our bigints are sizes and counts; none comes near 2^53.
-    types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
-    connection: { application_name: options.applicationName, statement_timeout: options.statementTimeoutMs },
-    onnotice: (notice) => log.debug({ notice: notice['message'] }, 'postgres notice'),
-  });
-
+  const pool = new Pool(options);
   let operations = 0;
 
   async function timed<T>(name: string, run: () => PromiseLike<T>): Promise<T> {
@@ -92,15 +72,18 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 
   return {
-    query: (name, run) => timed(name, () => run(sql)),
-    transaction: (name, run) => timed(name, () => inTransaction(sql, run)),
+    query: (name, run) =>
+      timed(name, () =>
+        pool.use((sql) => (currentTenant() === undefined ? run(sql) : inTransaction(sql, ofTenant(run)))),
+      ),
+    transaction: (name, run) => timed(name, () => pool.use((sql) => inTransaction(sql, ofTenant(run)))),
     load: {
       get operations() {
         return operations;
       },
       connections: options.poolSize,
     },
-    close: (seconds = 5) => sql.end({ timeout: seconds }),
+    close: (seconds = 5) => pool.end(seconds),
   };
 }
 
@@ -118,14 +101,22 @@ function spanOf(name: string): SpanFacts {
   };
 }
 
-async function inTransaction<T>(sql: Pool, run: (sql: Executor) => PromiseLike<T>): Promise<T> {
-  // begin() types its result as unwrapped arrays of promises; ours is what `run` resolved to.
-  let outcome: { value: T } | undefined;
-  await sql.begin(async (tx) => {
-    outcome = { value: await run(tx) };
-  });
-  if (outcome === undefined) throw new Error('a transaction committed without its result');
-  return outcome.value;
+/** The same statements within the tenant that is served, if one is: they see its rows only. */
+function ofTenant<T>(run: (sql: Executor) => PromiseLike<T>): (sql: Executor) => PromiseLike<T> {
+  const tenantId = currentTenant();
+  if (tenantId === undefined) return run;
+  return async (sql) => {
+    // Not awaited by itself: what comes next goes to the server in the same packet, and runs after it.
+    const entered = enterTenant(sql, tenantId);
+    entered.catch(() => undefined);
+    const value = await run(sql);
+    await entered;
+    return value;
+  };
+}
+
+function enterTenant(sql: Executor, tenantId: string): Promise<unknown> {
+  return sql`select set_config('halftone.tenant', ${tenantId}, true), set_config('role', ${TENANT_ROLE}, true)`;
 }
 
 function unavailable(what: string, cause?: unknown): Problem {
@@ -141,10 +132,15 @@ const UNREACHABLE_STATES = /^(08...|53300|57P0.|25006)$/;
 const UNREACHABLE_CODES =
   /^(CONNECT_TIMEOUT|CONNECTION_(CLOSED|ENDED|DESTROYED)|E(CONNREFUSED|CONNRESET|CONNABORTED|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|NOENT|AI_AGAIN))$/;
 
-/** Turns what the driver throws into a problem where it is about reaching the server; else returns it as it is. */
+/**
+ * Turns what the driver throws into a problem where it is about reaching the server, or a tenant's quota; else
+ * returns it as it is.
+ */
 export function databaseProblem(error: unknown): unknown {
   const code = systemErrorCode(error);
   if (code === undefined || error instanceof Problem) return error;
+  const overQuota = quotaProblem(error);
+  if (overQuota) return overQuota;
   if (code === '57014') return unavailable('took too long', error);
   // A Unix socket that is missing; any other missing file is not the database's.
   if (code === 'ENOENT' && !isConnecting(error)) return error;

@@ -9,6 +9,7 @@ import { connectAsSuperuser, keepConnected, ownerName } from './embedded/owner.j
 import { clearCluster } from './embedded/postmaster.js';
 import { ServerProcess } from './embedded/server-process.js';
 import { lastPort, serverSettings } from './embedded/settings.js';
+import { TENANT_ROLE } from './tenancy.js';
 
 /** What {@link startEmbeddedPostgres} takes. */
 export interface EmbeddedPostgresOptions {
@@ -103,12 +104,15 @@ async function startServer(
 
 /** Takes ownership by connecting, and makes the role and the database that Halftone works with. */
 async function prepare(owner: Sql, password: string): Promise<void> {
-  const [known] = await owner<{ role: boolean; database: boolean }[]>`
+  const [known] = await owner<{ role: boolean; tenant: boolean; database: boolean }[]>`
     select
       exists (select from pg_roles where rolname = ${database}) as role,
+      exists (select from pg_roles where rolname = ${TENANT_ROLE}) as tenant,
       exists (select from pg_database where datname = ${database}) as database`;
   // Not a superuser: a hole in a query must not become a shell. The password is URL-safe, so it quotes.
   if (!known?.role) await owner.unsafe(`create role ${database} login createdb password '${password}'`);
+  if (!known?.tenant)
+    await owner.unsafe(`create role ${TENANT_ROLE} nologin; grant ${TENANT_ROLE} to ${database}`);
   if (!known?.database) await owner.unsafe(`create database ${database} owner ${database}`);
 }
 

@@ -1,6 +1,7 @@
 import * as zlib from 'node:zlib';
 import { Type } from 'typebox';
 import { invalidField } from '../errors.js';
+import type { Viewer } from '../keys/caller.js';
 import { type FilterValue, filterProperties } from '../lists/list.js';
 import { type NotifyOptions, NotifySchema } from '../notifications/notify-options.js';
 import { assertValid, compileSchema } from '../validation.js';
@@ -68,21 +69,22 @@ const validators = {
  *
  * @throws Problem VALIDATION_FAILED or FIELD_UNKNOWN (400): it names what is wrong and lists what is known
  */
-export function readExportBody(body: unknown): ExportBody {
+export function readExportBody(body: unknown, viewer: Viewer): ExportBody {
   const given = typeof body === 'object' && body !== null ? { ...body } : {};
   const dataset = datasetIn(given);
   if (!isExportBody(given, dataset)) throw new Error('a body that is valid is not one');
   assertOptionsFit(given);
   // What only shows when it is read, such as an unknown field: now, not in the job.
-  requestOf(given);
+  requestOf(given, viewer);
   return given;
 }
 
-/** What the export of a body holds. */
-export function requestOf({ dataset, fields, filter, sort }: ExportBody): ExportRequest {
+/** What the export of a body holds; what its asker may not see is unknown. */
+export function requestOf({ dataset, fields, filter, sort }: ExportBody, viewer: Viewer): ExportRequest {
   return readExportRequest(
     exportDatasets[dataset],
     { ...filter, ...(fields && { fields: fields.join(',') }), sort },
+    viewer,
     'filter.',
   );
 }

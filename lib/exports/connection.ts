@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { currentTenant, TENANT_ROLE } from '../database/tenancy.js';
 import { type ByteSource, PacedSource, StreamSource } from './byte-source.js';
 
 /** What an export's connection is called in `pg_stat_activity`. */
@@ -54,6 +55,11 @@ export async function connectExport(databaseUrl: string, signal: AbortSignal): P
     if (!backend) throw new Error('PostgreSQL does not say which backend this is');
     // Where the system cannot tell PostgreSQL that a client has gone, only its next write does.
     await client.query(CLIENT_CHECK).catch(() => undefined);
+    const tenantId = currentTenant();
+    if (tenantId !== undefined) {
+      const enter = "select set_config('halftone.tenant', $1, false), set_config('role', $2, false)";
+      await client.query(enter, [tenantId, TENANT_ROLE]);
+    }
     const { stream } = client.connection;
     return { client, pid: backend.pid, source: stream === paced.socket ? paced : new StreamSource(stream) };
   } catch (error) {

@@ -2,6 +2,7 @@ import { setPriority } from 'node:os';
 import { Readable } from 'node:stream';
 import type pg from 'pg';
 import { type Database, databaseProblem } from '../database/client.js';
+import { asService } from '../database/tenancy.js';
 import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
@@ -123,14 +124,14 @@ export class Copy extends Readable {
   async #cancel(): Promise<void> {
     const { database, log } = this.#deps;
     const { pid } = this.#connection;
-    await database
-      .query(
+    await asService(() =>
+      database.query(
         'exports.cancel',
         (sql) => sql`
           select pg_cancel_backend(pid) from pg_stat_activity
           where pid = ${pid} and application_name = ${EXPORT_APPLICATION}`,
-      )
-      .catch((error: unknown) => log.warn({ err: error, pid }, 'an export that was left is not cancelled'));
+      ),
+    ).catch((error: unknown) => log.warn({ err: error, pid }, 'an export that was left is not cancelled'));
   }
 }
 

@@ -1,7 +1,9 @@
+import { datasetFor } from '../audit.js';
 import { invalidField } from '../errors.js';
 import { isUuid } from '../ids.js';
 import { imageDataset } from '../images/repository.js';
 import { jobDataset } from '../jobs/dataset.js';
+import type { Viewer } from '../keys/caller.js';
 import { type FieldTree, parseFields } from '../lists/fields.js';
 import {
   type ExportedDataset,
@@ -50,16 +52,18 @@ export interface ExportQuery {
  * Reads what an export should hold: fields as in lists (`fields=` or `fields[dataset]=`), filters, order.
  *
  * @param query after the schema with {@link filterProperties}
+ * @param viewer whose rows they are to be: not everybody sees every field
  * @param filterPath what stands before a filter's name in the path of an error
  * @throws Problem FIELD_UNKNOWN or VALIDATION_FAILED (400) for what the schema cannot see
  */
 export function readExportRequest(
   dataset: ExportedDataset,
   query: ExportQuery,
+  viewer: Viewer,
   filterPath = '',
 ): ExportRequest {
   const asked = fieldsIn(query, dataset) ?? { path: 'fields', text: dataset.ownFields.join(',') };
-  const fields = parseFields(asked.text, dataset.schema, asked.path);
+  const fields = parseFields(asked.text, datasetFor(dataset, viewer).schema, asked.path);
   const filters = Object.entries(dataset.filters).flatMap(([name, filter]) => {
     const value = query[name];
     return isFilterValue(value) ? [[name, checked(`${filterPath}${name}`, filter, value)] as const] : [];

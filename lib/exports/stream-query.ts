@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { Viewer } from '../keys/caller.js';
 import { filterProperties } from '../lists/list.js';
 import { assertValid, compileSchema } from '../validation.js';
 import { assertCsvWishes, type CsvWishes, csvFormat, datasetIn, exportOptions } from './options.js';
@@ -59,11 +60,11 @@ const validators = {
  * @param query as the client sent it
  * @throws Problem VALIDATION_FAILED or FIELD_UNKNOWN (400): it names what is wrong and lists what is known
  */
-export function readStreamQuery(query: object): StreamRequest {
+export function readStreamQuery(query: object, viewer: Viewer): StreamRequest {
   const dataset = datasetIn(query);
   const values: unknown = { ...query };
   if (!isStreamQuery(values, dataset)) throw new Error('a query that is valid is not one');
-  const request = readExportRequest(exportDatasets[dataset], values);
+  const request = readExportRequest(exportDatasets[dataset], values, viewer);
   return { dataset, request, format: formatOf(values) };
 }
 

@@ -5,6 +5,7 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import { pipeline as flow } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { storageProblem } from '../errors.js';
+import { insider } from '../keys/caller.js';
 import type { BlobStore } from '../storage/blob-store.js';
 import { spool } from '../storage/spool.js';
 import { type ExportBody, requestOf } from './body.js';
@@ -58,7 +59,7 @@ export async function writeExport(
   control: WriteControl,
 ): Promise<FinishedFile> {
   const { body, outputPath } = task;
-  const request = requestOf(body);
+  const request = requestOf(body, insider);
   switch (body.format) {
     case 'csv':
       return writeText(deps, task, request, { ...csvFormat(body), compression: body.compression }, control);

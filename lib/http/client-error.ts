@@ -8,6 +8,9 @@ const parserCodes: Readonly<Record<string, ProblemCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
 };
 
+/** How long a client may take to read its answer and go; then the connection is cut. */
+const LINGER_MS = 1_000;
+
 /** Answers, by hand, a connection on which no request could be read, and closes it. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -30,5 +33,8 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
     'Server-Timing: total;dur=0',
     'Connection: close',
   ];
+  // What has ended on our side stays half open for as long as the client likes.
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(cut));
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

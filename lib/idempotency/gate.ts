@@ -20,7 +20,7 @@ export interface KeyedRequest {
   readonly tenantId: string;
   readonly key: string;
   readonly method: string;
-  /** Path and query, as they came. */
+  /** Path and query as they came, and the header fields that say what is asked. */
   readonly url: string;
   readonly body: Body;
   /** The longest body that its route takes. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Origin } from '../audit.js';
 import type { Config } from '../config.js';
-import type { Database } from '../database/client.js';
+import type { Database, Executor } from '../database/client.js';
 import { newId } from '../ids.js';
 import type { Dispatcher } from '../jobs/dispatcher.js';
 import type { JobRow, Priority, RenditionRequest } from '../jobs/job.js';
@@ -21,7 +22,7 @@ export interface CreateDeps {
 }
 
 /** Who asks, for the records and the logs. */
-export interface Asker {
+export interface Asker extends Partial<Origin> {
   readonly tenantId: string;
   readonly requestId: string;
   readonly traceparent: string | null;
@@ -38,6 +39,12 @@ export interface Wanted {
   readonly runAt?: Date | undefined;
 }
 
+/** An image, and the job for what is wanted of it, if anything is. */
+export interface CreatedImage {
+  readonly image: ImageRow;
+  readonly job: JobRow | undefined;
+}
+
 /** Whether anything is wanted at all. */
 export function wantsRenditions({ presets, renditions }: Wanted): boolean {
   return presets.length + renditions.length > 0;
@@ -47,6 +54,7 @@ export function wantsRenditions({ presets, renditions }: Wanted): boolean {
  * Records a received upload, and the job for what is wanted of it, in one transaction; then hands
  * the job to the queue. The temporary file is gone afterwards, one way or the other.
  *
+ * @param alongside what is recorded in the same transaction; what it throws undoes all of it
  * @throws Problem 400 for an unknown preset, 422 for what does not fit, 503 when the database is away
  */
 export async function createImage(
@@ -55,10 +63,12 @@ export async function createImage(
   received: ReceivedImage,
   about: { filename: string; metadata: ImageMetadata },
   wanted: Wanted,
-): Promise<{ image: ImageRow; job: JobRow | undefined }> {
+  alongside?: (sql: Executor, created: CreatedImage) => Promise<void>,
+): Promise<CreatedImage> {
   const { database, store, dispatcher, config } = deps;
+  const { tenantId, clientAddress = null, keyPrefix = null } = asker;
   try {
-    const renditions = await planWanted(deps, asker.tenantId, wanted, received);
+    const renditions = await planWanted(deps, tenantId, wanted, received);
     const { contentType, bytes, width, height, orientation, hasAlpha, pages, sha256, temporaryPath } =
       received;
     const facts = { contentType, bytes, width, height, orientation, hasAlpha, pages, sha256 };
@@ -66,13 +76,14 @@ export async function createImage(
       const image = await insertImage(
         sql,
         store,
-        { id: newId(), tenantId: asker.tenantId, ...about, ...facts },
+        { id: newId(), tenantId, clientAddress, keyPrefix, ...about, ...facts },
         temporaryPath,
       );
       const asked =
         renditions.length > 0
           ? await insertOnce(sql, newResizeJob(config, asker, image.id, wanted, renditions))
           : undefined;
+      await alongside?.(sql, { image, job: asked?.job });
       return { image, asked };
     });
     if (created.asked?.isNew) await dispatcher.dispatch(created.asked.job);

@@ -1,9 +1,10 @@
+import type { Origin } from '../audit.js';
 import { imagePath, renditionsPath } from '../paths.js';
 import type { Rendition } from '../renditions/rendition.js';
 import type { ImageContentType } from './media-types.js';
 
 /** An image as its row has it. */
-export interface ImageRow {
+export interface ImageRow extends Origin {
   readonly id: string;
   readonly tenantId: string;
   readonly sha256: string;

@@ -9,6 +9,7 @@ export const acceptedContentTypes = [
   'image/gif',
   'image/avif',
   'image/tiff',
+  'image/heic',
 ] as const;
 
 /** One of {@link acceptedContentTypes}. */
@@ -21,6 +22,7 @@ const formats: Readonly<Record<ImageContentType, { name: string; extension: stri
   'image/gif': { name: 'GIF', extension: 'gif' },
   'image/avif': { name: 'AVIF', extension: 'avif' },
   'image/tiff': { name: 'TIFF', extension: 'tiff' },
+  'image/heic': { name: 'HEIC', extension: 'heic' },
 };
 
 const acceptedNames = new Intl.ListFormat('en').format(
@@ -57,16 +59,23 @@ export async function sniffContentType(head: Uint8Array): Promise<ImageContentTy
 async function detect(head: Uint8Array): Promise<string | undefined> {
   const mime = (await fileTypeFromBuffer(head))?.mime;
   if (mime === 'image/apng') return 'image/png';
-  if (mime?.startsWith('image/heif') && hasAvifBrand(head)) return 'image/avif';
+  if (mime && heifTypes.test(mime)) return heifContentType(head) ?? mime;
   // file-type looks into a TIFF's directory to tell raw photos apart; most writers put it behind the pixels.
   return mime ?? (hasTiffMagic(head) ? 'image/tiff' : undefined);
 }
 
-/** An AVIF may call itself `mif1` first and name `avif` among its compatible brands (AVIF 1.1, section 6). */
-function hasAvifBrand(head: Uint8Array): boolean {
+/** HEIF by its main brand, stills and sequences: `mif1` says nothing of how the picture is coded. */
+const heifTypes = /^image\/hei[cf](-sequence)?$/;
+const avifBrands: ReadonlySet<string> = new Set(['avif', 'avis']);
+/** Those of pictures coded by HEVC, 8 and 10 bits, layered ones among them (ISO/IEC 23008-12, annex B.4). */
+const heicBrands: ReadonlySet<string> = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx']);
+
+/** What a HEIF holds, by all of its brands: the main one may be `mif1` (AVIF 1.1, section 6). */
+function heifContentType(head: Uint8Array): ImageContentType | undefined {
   const view = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
-  const brands: readonly string[] = view.toString('latin1', 16, view.readUInt32BE(0)).match(/.{4}/gs) ?? [];
-  return brands.includes('avif') || brands.includes('avis');
+  const brands = view.toString('latin1', 8, view.readUInt32BE(0)).match(/.{4}/gs) ?? [];
+  if (brands.some((brand) => avifBrands.has(brand))) return 'image/avif';
+  return brands.some((brand) => heicBrands.has(brand)) ? 'image/heic' : undefined;
 }
 
 function hasTiffMagic(head: Uint8Array): boolean {

@@ -2,6 +2,10 @@ import { invalidField } from '../errors.js';
 import type { ImageMetadata } from './image.js';
 import { MAX_METADATA_BYTES } from './schema.js';
 
+// PostgreSQL's jsonb has no place for U+0000 and for surrogates without their other half, which are the
+// characters from there that JSON.stringify escapes; a backslash before it may be an escaped one itself.
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][\da-f]{2})/;
+
 /**
  * Reads `metadata` of an upload: JSON text of an object.
  *
@@ -24,9 +28,8 @@ export function checkMetadata(value: unknown): ImageMetadata {
   if (bytes > MAX_METADATA_BYTES) {
     throw invalidField('metadata', `is ${bytes} bytes of JSON; it takes at most ${MAX_METADATA_BYTES}`);
   }
-  // PostgreSQL's jsonb has no place for it.
-  if (text.includes('\\u0000'))
-    throw invalidField('metadata', 'holds a NUL character, which cannot be stored');
+  if (UNSTORABLE.test(text))
+    throw invalidField('metadata', 'holds a NUL or half a character, which cannot be stored');
   return value;
 }
 

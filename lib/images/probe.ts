@@ -1,10 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Problem } from '../errors.js';
 import { formatName, type ImageContentType } from './media-types.js';
-import { readAvif } from './probe/avif.js';
 import { ByteReader, UnreadableHeader } from './probe/byte-reader.js';
 import { readGif } from './probe/gif.js';
-import { type HeaderReader, type ImageHeader, PageCounter } from './probe/header.js';
+import { type HeaderReader, HeaderTally, type ImageHeader, type InputLimits } from './probe/header.js';
+import { readAvif, readHeic } from './probe/heif.js';
 import { readJpeg } from './probe/jpeg.js';
 import { readPng } from './probe/png.js';
 import { readTiff } from './probe/tiff.js';
@@ -15,12 +15,6 @@ export interface ImageFacts extends ImageHeader {
   readonly contentType: ImageContentType;
   /** Pages of a TIFF, frames of a GIF or WebP; 1 for everything else. */
   readonly pages: number;
-}
-
-/** The bounds of {@link probeImage}. */
-export interface ProbeLimits {
-  /** Pixels of all pages together. */
-  readonly maxPixels: number;
 }
 
 /** What is at hand of a file that has just been written. */
@@ -38,6 +32,7 @@ const readers: Readonly<Record<ImageContentType, HeaderReader>> = {
   'image/gif': readGif,
   'image/avif': readAvif,
   'image/tiff': readTiff,
+  'image/heic': readHeic,
 };
 
 /**
@@ -47,23 +42,24 @@ const readers: Readonly<Record<ImageContentType, HeaderReader>> = {
  * @param contentType what it is by its first bytes; see `sniffContentType`
  * @param known spares opening the file where the header lies within the head
  * @throws Problem MEDIA_TYPE_UNSUPPORTED when the header cannot be read or gives no size
- * @throws Problem INPUT_TOO_MANY_PIXELS as soon as it is certain
+ * @throws Problem INPUT_TOO_MANY_PIXELS, INPUT_TOO_MANY_FRAMES, INPUT_TOO_MANY_BANDS, INPUT_PROFILE_TOO_LARGE or
+ *   INPUT_METADATA_TOO_LARGE as soon as it is certain
  */
 export async function probeImage(
   path: string,
   contentType: ImageContentType,
-  { maxPixels }: ProbeLimits,
+  limits: InputLimits,
   known?: KnownFile,
 ): Promise<ImageFacts> {
   const file = new LazyFile(path);
   try {
     const size = known?.size ?? (await file.size());
-    const counter = new PageCounter(maxPixels);
-    const header = await readers[contentType](new ByteReader(file, size, known?.head), counter);
+    const tally = new HeaderTally(limits);
+    const header = await readers[contentType](new ByteReader(file, size, known?.head), tally);
     const { width, height, orientation, hasAlpha } = header;
     if (!(width >= 1 && height >= 1)) throw new UnreadableHeader('it has no width or no height');
-    if (counter.pages === 0) counter.add(width, height);
-    return { contentType, width, height, orientation, hasAlpha, pages: counter.pages };
+    if (tally.pages === 0) tally.add(width, height);
+    return { contentType, width, height, orientation, hasAlpha, pages: tally.pages };
   } catch (error) {
     if (!(error instanceof UnreadableHeader)) throw error;
     throw new Problem(

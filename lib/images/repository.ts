@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { imageAuditColumns, imageAuditField, type Origin } from '../audit.js';
 import { type Database, type Executor, jsonb } from '../database/client.js';
 import { createdFilters } from '../lists/created-filters.js';
 import { object, pathOf, plainText, rows, value } from '../lists/field.js';
@@ -27,9 +28,12 @@ const columns = [
   'createdAt',
   'updatedAt',
   'version',
+  ...imageAuditColumns,
 ] as const satisfies (keyof ImageRow)[];
 
-const atLeast0 = (description: string) => Type.Integer({ minimum: 0, description });
+const count = (maximum: number, description: string) => Type.Integer({ minimum: 0, maximum, description });
+/** Largest value of PostgreSQL's integer. */
+const MAX_INTEGER = 2 ** 31 - 1;
 
 /** Images as lists and exports see them. `renditions` come from their own table, so they have no column here. */
 export const imageDataset: ListedDataset<ImageRow> & ExportedDataset = {
@@ -50,6 +54,7 @@ export const imageDataset: ListedDataset<ImageRow> & ExportedDataset = {
     metadata: ['metadata'],
     createdAt: ['createdAt'],
     renditions: [],
+    audit: imageAuditColumns,
     links: [],
   },
   fields: {
@@ -70,6 +75,7 @@ export const imageDataset: ListedDataset<ImageRow> & ExportedDataset = {
       orderBy: 'renditions.created_at, renditions.id',
       values: renditionValues,
     }),
+    audit: imageAuditField,
     links: object({
       self: pathOf(imagePath, 'images.id'),
       content: pathOf((id) => `${imagePath(id)}/content`, 'images.id'),
@@ -113,34 +119,44 @@ export const imageDataset: ListedDataset<ImageRow> & ExportedDataset = {
       column: 'width',
       type: 'integer',
       operator: '>=',
-      schema: atLeast0('Least width, in pixels'),
+      schema: count(MAX_INTEGER, 'Least width, in pixels'),
     },
     maxWidth: {
       column: 'width',
       type: 'integer',
       operator: '<=',
-      schema: atLeast0('Largest width, in pixels'),
+      schema: count(MAX_INTEGER, 'Largest width, in pixels'),
     },
     minHeight: {
       column: 'height',
       type: 'integer',
       operator: '>=',
-      schema: atLeast0('Least height, in pixels'),
+      schema: count(MAX_INTEGER, 'Least height, in pixels'),
     },
     maxHeight: {
       column: 'height',
       type: 'integer',
       operator: '<=',
-      schema: atLeast0('Largest height, in pixels'),
+      schema: count(MAX_INTEGER, 'Largest height, in pixels'),
     },
-    minBytes: { column: 'bytes', type: 'bigint', operator: '>=', schema: atLeast0('Least size, in bytes') },
-    maxBytes: { column: 'bytes', type: 'bigint', operator: '<=', schema: atLeast0('Largest size, in bytes') },
+    minBytes: {
+      column: 'bytes',
+      type: 'bigint',
+      operator: '>=',
+      schema: count(Number.MAX_SAFE_INTEGER, 'Least size, in bytes'),
+    },
+    maxBytes: {
+      column: 'bytes',
+      type: 'bigint',
+      operator: '<=',
+      schema: count(Number.MAX_SAFE_INTEGER, 'Largest size, in bytes'),
+    },
     ...createdFilters,
   },
 };
 
 /** What a new image is made of; the rest the database gives it. */
-export type NewImage = Omit<ImageRow, 'createdAt' | 'updatedAt' | 'version'>;
+export type NewImage = Omit<ImageRow, 'createdAt' | 'updatedAt' | 'version' | keyof Origin> & Partial<Origin>;
 
 /**
  * Records an upload in the transaction `sql`, and moves its file into the store if the store does not
@@ -159,17 +175,21 @@ export async function insertImage(
   const { count } = await sql`
     insert into blobs ${sql({ sha256: image.sha256, bytes: image.bytes, referenceCount: 1 })} on conflict do nothing`;
   if (count > 0) {
-    await store.put(originalKey(image.sha256), temporaryPath, { synced: true });
     const [row] = await insertRow(sql, image);
-    if (row) return row;
+    if (row) {
+      // After its row: what is over a quota leaves no file.
+      await store.put(originalKey(image.sha256), temporaryPath, { synced: true });
+      return row;
+    }
   }
   const [blob] = await sql<{ referenceCount: number }[]>`
     select reference_count from blobs where sha256 = ${image.sha256} for update`;
   // Deleted between the two statements: now it can be inserted.
   if (!blob) return insertImage(sql, store, image, temporaryPath);
-  if (blob.referenceCount === 0) await store.put(originalKey(image.sha256), temporaryPath, { synced: true });
   const [inserted] = await insertRow(sql, image);
   if (inserted) {
+    if (blob.referenceCount === 0)
+      await store.put(originalKey(image.sha256), temporaryPath, { synced: true });
     await sql`update blobs set reference_count = reference_count + 1 where sha256 = ${image.sha256}`;
     return inserted;
   }

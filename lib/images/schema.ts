@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { ImageAuditSchema } from '../audit.js';
 import { RenditionSchema } from '../renditions/schema.js';
 import { Bytes, Id, Pixels, Sha256, Time } from '../schemas.js';
 
@@ -21,6 +22,7 @@ export const ImageSchema = Type.Object(
     metadata: Type.Object({}, { additionalProperties: true, description: 'What the client keeps with it' }),
     createdAt: Time('When it was first uploaded'),
     renditions: Type.Optional(Type.Array(RenditionSchema)),
+    audit: Type.Optional(ImageAuditSchema),
     links: Type.Object({ self: Type.String(), content: Type.String(), renditions: Type.String() }),
   },
   { $id: 'Image', description: 'An uploaded image' },

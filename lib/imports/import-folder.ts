@@ -3,11 +3,22 @@ import { open, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Problem, systemErrorCode } from '../errors.js';
+import { OPERATORS_TENANT } from '../keys/caller.js';
 
 /** What speaks against a path, as can be seen without looking: the end of a sentence. Undefined: nothing. */
 export function pathFault(path: string): string | undefined {
   if (path.startsWith('/') || path.includes('\\')) return 'is not one below the import folder';
   return path.split('/').includes('..') ? 'leads out of the import folder' : undefined;
+}
+
+/**
+ * The import folder as a tenant sees it: the operators' tenant sees all of it, every other one the folder of
+ * its name there. Its paths begin in it, and lead nowhere else.
+ *
+ * @param folder `IMPORT_FOLDER`
+ */
+export function importFolderOf(folder: string | undefined, tenantId: string): string | undefined {
+  return folder === undefined || tenantId === OPERATORS_TENANT ? folder : join(folder, tenantId);
 }
 
 /**

@@ -1,18 +1,12 @@
 import type { ProblemCode } from '../errors.js';
 import type { MemberCounts } from '../jobs/member-counts.js';
+import type { ImageSource } from '../sources/source.js';
 import type { Column } from './columns.js';
 
 /** One row of an import: where its image comes from, and what is wanted of it. */
-export interface ImportSource {
+export interface ImportSource extends ImageSource {
   /** Number of the line of the CSV that it begins on, from 2: the header is line 1. */
   readonly line: number;
-  /** One of the two. */
-  readonly url?: string;
-  /** Below the folder that imports may read. */
-  readonly path?: string;
-  readonly filename?: string;
-  readonly presets: readonly string[];
-  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** What an import has come to so far. */

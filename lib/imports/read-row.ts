@@ -1,6 +1,7 @@
 import { invalidField, Problem } from '../errors.js';
 import { checkMetadata } from '../images/metadata.js';
 import { type OutboundRules, urlFault } from '../outbound/url.js';
+import { MAX_SOURCE_URL, withoutFragment } from '../sources/rules.js';
 import type { Column } from './columns.js';
 import { type CsvRecord, decodeCell } from './csv-reader.js';
 import type { CsvFault } from './csv-scan.js';
@@ -21,7 +22,6 @@ export interface RowRules {
 const MAX_PRESETS = 50;
 /** Semicolons, bars and spaces: a comma would need quotes. */
 const PRESET_SEPARATOR = /[\s;|]+/;
-const MAX_URL_LENGTH = 8_000;
 
 /** What each fault of a record is to the client. */
 const faults = {
@@ -79,7 +79,7 @@ function place(
   if (url) {
     const fault = faultOfUrl(url, outbound);
     if (fault !== undefined) throw new Problem('ADDRESS_NOT_ALLOWED', `The url ${fault}.`);
-    return { url };
+    return { url: withoutFragment(new URL(url)) };
   }
   if (!path) throw invalidField('url', 'is empty, and there is no path; a row takes one of them');
   const fault = importFolder === undefined ? 'is refused: no import folder is set up here' : pathFault(path);
@@ -88,7 +88,7 @@ function place(
 }
 
 function faultOfUrl(url: string, rules: OutboundRules): string | undefined {
-  if (url.length > MAX_URL_LENGTH) return `is longer than ${MAX_URL_LENGTH} characters`;
+  if (url.length > MAX_SOURCE_URL) return `is longer than ${MAX_SOURCE_URL} characters`;
   return URL.canParse(url) ? urlFault(new URL(url), rules) : 'is not a URL';
 }
 

@@ -1,11 +1,13 @@
+import type { Config } from '../config.js';
 import type { Database } from '../database/client.js';
 import { Problem } from '../errors.js';
 import type { Dispatched, Dispatcher } from '../jobs/dispatcher.js';
 import type { JobRow } from '../jobs/job.js';
-import type { OutboundRules } from '../outbound/url.js';
 import { listPresets } from '../presets/repository.js';
+import { sourceRules } from '../sources/rules.js';
 import type { BlobStore } from '../storage/blob-store.js';
 import { importKey } from '../storage/keys.js';
+import { queuedJobsQuota } from '../tenants/repository.js';
 import { CsvReader, type CsvRecord } from './csv-reader.js';
 import type { ImportRow, Rejection } from './import.js';
 import { memberIds } from './member-id.js';
@@ -17,10 +19,10 @@ export interface RecordDeps {
   readonly database: Database;
   readonly store: BlobStore;
   readonly dispatcher: Dispatcher;
-  readonly config: OutboundRules & {
-    readonly importFolder: string | undefined;
-    readonly maxQueuedJobs: number;
-  };
+  readonly config: Pick<
+    Config,
+    'allowPrivateHosts' | 'allowedSourceHosts' | 'importFolder' | 'maxQueuedJobs'
+  >;
   /** Aborts when the worker is to end: an import is long, and another worker goes on with it. */
   readonly stopping: AbortSignal;
 }
@@ -29,7 +31,7 @@ export interface RecordDeps {
 export type RecordOutcome =
   /** All rows are recorded. */
   | 'done'
-  /** So many jobs wait that this import holds back, or this worker is to end. */
+  /** So many jobs wait, of all or of its tenant, that this import holds back; or this worker is to end. */
   | 'paused'
   /** Another worker reads it, or it has ended, or is to be cancelled. */
   | 'left';
@@ -54,10 +56,10 @@ export async function recordImport(
   signal: AbortSignal,
   onRecorded: () => Promise<void>,
 ): Promise<RecordOutcome> {
-  const { database, dispatcher, config, stopping } = deps;
+  const { database, dispatcher, stopping } = deps;
   if (row.position >= row.bytes) return 'done';
   const rules = await rulesOf(deps, row);
-  const most = Math.max(1, Math.min(MOST_ROWS, Math.floor(config.maxQueuedJobs / PART_OF_BACKLOG)));
+  const most = await mostRows(deps, row.tenantId);
   let handingOver: Promise<void> = Promise.resolve();
   try {
     for await (const records of partsOf(deps, row, most, signal)) {
@@ -65,8 +67,11 @@ export async function recordImport(
       if (stopping.aborted || (await dispatcher.isBusy())) return 'paused';
       const part = read(row.id, records, rules);
       // While the database writes these, the queue takes those before.
-      if (!(await database.query('imports.recordRows', (sql) => recordRows(sql, row.id, part))))
-        return 'left';
+      const recorded = await database
+        .query('imports.recordRows', (sql) => recordRows(sql, row.id, part))
+        .catch(unlessOverQuota);
+      if (recorded === undefined) return 'paused';
+      if (!recorded) return 'left';
       await handingOver;
       handingOver = dispatcher.dispatch(...part.members.map(({ id }) => dispatched(id, job)));
       await onRecorded();
@@ -77,12 +82,26 @@ export async function recordImport(
   }
 }
 
+/** Rows a statement: a tenant's quota of jobs that wait takes a part at a time. */
+async function mostRows({ database, config }: RecordDeps, tenantId: string): Promise<number> {
+  const quota = await database.query('tenants.quota', (sql) => queuedJobsQuota(sql, tenantId));
+  const ofQuota = quota > 0 ? Math.floor(quota / 2) : MOST_ROWS;
+  return Math.max(1, Math.min(MOST_ROWS, Math.floor(config.maxQueuedJobs / PART_OF_BACKLOG), ofQuota));
+}
+
+/** Undefined where the tenant has as much under way as it may: there will be room again. */
+function unlessOverQuota(error: unknown): undefined {
+  if (error instanceof Problem && (error.code === 'QUOTA_EXCEEDED' || error.code === 'QUOTA_USED_UP'))
+    return undefined;
+  throw error;
+}
+
 async function rulesOf({ database, config }: RecordDeps, row: ImportRow): Promise<RowRules> {
   const presets = await database.query('presets.list', (sql) => listPresets(sql, row.tenantId));
   return {
     columns: row.columns,
     presets: new Set(presets.map(({ name }) => name)),
-    outbound: { allowPrivateHosts: config.allowPrivateHosts },
+    outbound: sourceRules(config),
     importFolder: config.importFolder,
   };
 }

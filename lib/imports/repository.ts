@@ -94,11 +94,3 @@ export async function countImportMembers(sql: Executor, importId: string): Promi
 export async function beginImportRun(sql: Executor, id: string, run: number): Promise<void> {
   await sql`update imports set run = ${run} where id = ${id} and run < ${run}`;
 }
-
-/** Says which image a row's job has got; false when the job has ended or is to be cancelled. */
-export async function setJobImage(sql: Executor, jobId: string, imageId: string): Promise<boolean> {
-  const { count } = await sql`
-    update jobs set image_id = ${imageId}, updated_at = now(), version = version + 1
-    where id = ${jobId} and state in ('queued', 'active') and cancel_requested_at is null`;
-  return count > 0;
-}

@@ -1,4 +1,5 @@
 import type { Database } from '../database/client.js';
+import { cautiousNow } from '../steady-clock.js';
 import type { BlobStore } from '../storage/blob-store.js';
 import { importKey, importPrefix } from '../storage/keys.js';
 
@@ -15,7 +16,7 @@ export async function sweepImports(database: Database, store: BlobStore, keepHou
   let removed = 0;
   for await (const { key, modifiedAt } of store.list(importPrefix)) {
     const id = key.slice(importPrefix.length).replace(/\.csv$/, '');
-    if (key !== importKey(id) || modifiedAt.getTime() > Date.now() - FRESH_MS) continue;
+    if (key !== importKey(id) || modifiedAt.getTime() > cautiousNow() - FRESH_MS) continue;
     const [needed] = await database.query(
       'imports.needsFile',
       (sql) => sql`

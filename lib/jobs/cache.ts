@@ -1,11 +1,30 @@
+import { jobAudit, seesAudit } from '../audit.js';
+import type { Viewer } from '../keys/caller.js';
 import { type JobRow, jobEtag, presentJob } from './job.js';
 import { hasEnded } from './state.js';
 
 /** A job ready to be sent: its row, its entity tag and its JSON, so that a poll costs no more than a look-up. */
-export interface CachedJob {
+export class CachedJob {
   readonly row: JobRow;
   readonly etag: string;
-  readonly body: string;
+  /** For admins, and for everybody else; each made when the first of them asks. */
+  #whole: string | undefined;
+  #public: string | undefined;
+
+  constructor(row: JobRow) {
+    this.row = row;
+    this.etag = jobEtag(row);
+  }
+
+  /** The JSON that somebody sees. */
+  bodyFor(viewer: Viewer): string {
+    if (!seesAudit(viewer)) {
+      this.#public ??= JSON.stringify(presentJob(this.row));
+      return this.#public;
+    }
+    this.#whole ??= JSON.stringify({ ...presentJob(this.row), ...jobAudit(viewer, this.row) });
+    return this.#whole;
+  }
 }
 
 /** How long entries live without an event, and how many there may be. */
@@ -128,7 +147,7 @@ export class JobCache {
     this.misses += 1;
     const job = this.#load(tenantId, id)
       .then((row) => {
-        const loaded = row && { row, etag: jobEtag(row), body: JSON.stringify(presentJob(row)) };
+        const loaded = row && new CachedJob(row);
         if (loaded && this.#loading.get(id) === loading) this.#keep(id, loaded);
         return loaded;
       })

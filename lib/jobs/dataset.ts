@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { jobAuditColumns, jobAuditField } from '../audit.js';
 import { createdFilters } from '../lists/created-filters.js';
 import { object, pathOf, plainText, value } from '../lists/field.js';
 import type { ExportedDataset, ListedDataset } from '../lists/list.js';
@@ -34,6 +35,7 @@ export const jobDataset: ListedDataset<JobRow> & ExportedDataset = {
     runMs: ['startedAt', 'finishedAt'],
     error: ['error'],
     result: ['result'],
+    audit: jobAuditColumns,
     links: ['type', 'state', 'result'],
   },
   fields: {
@@ -56,6 +58,7 @@ export const jobDataset: ListedDataset<JobRow> & ExportedDataset = {
     runMs: value('bigint', millisecondsBetween('jobs.started_at', 'jobs.finished_at')),
     error: value('json', 'jobs.error'),
     result: value('json', 'jobs.result'),
+    audit: jobAuditField,
     links: object(
       {
         self: pathOf(jobPath, 'jobs.id'),

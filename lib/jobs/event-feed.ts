@@ -1,6 +1,7 @@
 import type { Database } from '../database/client.js';
 import { Problem } from '../errors.js';
 import { isUuid } from '../ids.js';
+import type { TenantViewer, Viewer } from '../keys/caller.js';
 import type { Logger } from '../logger.js';
 import { decodePosition, decodeVersion, encodePosition, nextTransaction } from './event-position.js';
 import { type EventSink, eventsOfJobs, eventText, type JobEvent } from './events.js';
@@ -66,19 +67,23 @@ export class EventFeed {
    * @returns undefined when the job has ended and its client knows: nothing more will come
    * @throws Problem EVENT_ID_INVALID (400), JOB_NOT_FOUND (404)
    */
-  async startOfJob(tenantId: string, id: string, lastId: string | undefined): Promise<JobStart | undefined> {
+  async startOfJob(
+    viewer: TenantViewer,
+    id: string,
+    lastId: string | undefined,
+  ): Promise<JobStart | undefined> {
     const { database } = this.#options;
     const after = lastId === undefined ? undefined : decodeVersion(lastId);
     const job = isUuid(id)
-      ? await database.query('jobs.find', (sql) => findJob(sql, tenantId, id))
+      ? await database.query('jobs.find', (sql) => findJob(sql, viewer.tenantId, id))
       : undefined;
     if (!job) throw new Problem('JOB_NOT_FOUND', 'There is no job of this id.');
-    if (after === undefined) return startWith([{ ...job, kind: 'state' }]);
+    if (after === undefined) return startWith([{ ...job, kind: 'state' }], viewer);
     if (after === job.version)
       return hasEnded(job.state) ? undefined : { text: '', version: after, ended: false };
     const events = await database.query('jobEvents.ofJobs', (sql) => eventsOfJobs(sql, { [id]: after }));
     const missed = events.filter((event) => event.id !== null);
-    return startWith(missed[0]?.version === after + 1 ? missed : [{ ...job, kind: 'state' }]);
+    return startWith(missed[0]?.version === after + 1 ? missed : [{ ...job, kind: 'state' }], viewer);
   }
 
   /**
@@ -86,8 +91,8 @@ export class EventFeed {
    *
    * @returns a function that stops it
    */
-  followJob(id: string, version: number, sink: EventSink): () => void {
-    return this.#jobs.follow(id, version, sink);
+  followJob(id: string, version: number, viewer: Viewer, sink: EventSink): () => void {
+    return this.#jobs.follow(id, version, viewer, sink);
   }
 
   /**
@@ -96,13 +101,13 @@ export class EventFeed {
    * @throws Problem EVENT_ID_INVALID (400), EVENTS_EXPIRED (410), DATABASE_UNAVAILABLE (503)
    */
   async followTenant(
-    tenantId: string,
+    viewer: TenantViewer,
     filter: EventFilter,
     lastId: string | undefined,
   ): Promise<TenantStart> {
     const after = lastId === undefined ? undefined : decodePosition(lastId);
     if (after && Date.now() - after.at > this.#options.keptMs) throw expired();
-    const { follower, position } = await this.#tenants.join(tenantId, filter);
+    const { follower, position } = await this.#tenants.join(viewer, filter);
     // Of another database: this one was restored from a copy.
     if (after && nextTransaction(after.to) > nextTransaction(position.to)) {
       follower.stop();
@@ -135,10 +140,10 @@ export class EventFeed {
   }
 }
 
-function startWith(events: readonly JobEvent[]): JobStart {
+function startWith(events: readonly JobEvent[], viewer: Viewer): JobStart {
   const last = events.at(-1);
   return {
-    text: events.map((event) => eventText(event.version, event.kind, event)).join(''),
+    text: events.map((event) => eventText(event.version, event.kind, event, viewer)).join(''),
     version: last?.version ?? 0,
     ended: last !== undefined && hasEnded(last.state),
   };

@@ -1,4 +1,6 @@
+import { jobAudit, jobAuditColumns } from '../audit.js';
 import { type Database, type Executor, jsonb } from '../database/client.js';
+import type { Viewer } from '../keys/caller.js';
 import { type JobFacts, presentJob, type ShownJob } from './job.js';
 
 /** What kind of change an event tells of: of the job's state, or of anything else that a client can see. */
@@ -57,6 +59,7 @@ const jobColumns = [
   'parentId',
   'runAt',
   'createdAt',
+  ...jobAuditColumns,
 ] as const satisfies (keyof JobFacts | 'type')[];
 
 const eventColumns = [
@@ -65,8 +68,9 @@ const eventColumns = [
 ];
 
 /** Sends an event as `text/event-stream` has it. https://html.spec.whatwg.org/multipage/server-sent-events.html */
-export function eventText(id: string | number, kind: EventKind, job: ShownJob): string {
-  return `id: ${id}\nevent: ${kind}\ndata: ${JSON.stringify(presentJob(job))}\n\n`;
+export function eventText(id: string | number, kind: EventKind, job: ShownJob, viewer: Viewer): string {
+  const data = JSON.stringify({ ...presentJob(job), ...jobAudit(viewer, job) });
+  return `id: ${id}\nevent: ${kind}\ndata: ${data}\n\n`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Database } from '../database/client.js';
+import type { Viewer } from '../keys/caller.js';
 import { Ticker } from '../ticker.js';
 import {
   type EventSink,
@@ -14,6 +15,7 @@ import { hasEnded } from './state.js';
 interface Follower {
   /** What it has seen of the job. */
   version: number;
+  readonly viewer: Viewer;
   readonly sink: EventSink;
 }
 
@@ -44,8 +46,8 @@ export class JobFollowers {
    *
    * @returns a function that stops it
    */
-  follow(id: string, version: number, sink: EventSink): () => void {
-    const follower = { version, sink };
+  follow(id: string, version: number, viewer: Viewer, sink: EventSink): () => void {
+    const follower = { version, viewer, sink };
     const followers = this.#byJob.get(id) ?? new Set();
     this.#byJob.set(id, followers.add(follower));
     // What happened since its version was read.
@@ -101,11 +103,20 @@ export class JobFollowers {
   }
 
   #tell(id: string, events: readonly JobEvent[]): void {
-    const told = events.map((event) => ({ ...event, text: eventText(event.version, event.kind, event) }));
-    const last = told.at(-1);
+    const last = events.at(-1);
     if (!last) return;
+    // Of each kind of viewer there may be hundreds: what they are told is put together once.
+    const told = new Map<string, { version: number; text: string }[]>();
     for (const follower of this.#byJob.get(id) ?? []) {
-      const news = told.filter(({ version }) => version > follower.version);
+      const { viewer, version: seen } = follower;
+      const texts =
+        told.get(viewer.role) ??
+        events.map((event) => ({
+          version: event.version,
+          text: eventText(event.version, event.kind, event, viewer),
+        }));
+      told.set(viewer.role, texts);
+      const news = texts.filter(({ version }) => version > seen);
       if (news.length === 0) continue;
       follower.version = last.version;
       follower.sink.write(news.map(({ text }) => text).join(''));

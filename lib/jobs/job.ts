@@ -1,9 +1,11 @@
+import type { JobOrigin } from '../audit.js';
 import type { BatchResult } from '../batches/batch.js';
 import type { ProblemJson } from '../errors.js';
-import type { ImportResult, ImportSource } from '../imports/import.js';
+import type { ImportResult } from '../imports/import.js';
 import type { DeliveryRequest, DeliveryResult } from '../notifications/delivery.js';
 import { exportPath, importReportPath, jobEventsPath, jobPath, renditionsPath, retryPath } from '../paths.js';
 import type { CanonicalOptions } from '../renditions/canonical.js';
+import type { ImageSource } from '../sources/source.js';
 import { canBeRetried, hasEnded, type JobState } from './state.js';
 
 /** Every kind of background work; the worker has a consumer and a processor for each. */
@@ -21,10 +23,10 @@ export interface RenditionRequest {
   readonly options: CanonicalOptions;
 }
 
-/** What a resize job is to do: these renditions of its image, which a row of an import has yet to fetch. */
+/** What a resize job is to do: these renditions of its image, or those of one that it has yet to get. */
 export type ResizeRequest =
   | { readonly renditions: readonly RenditionRequest[]; readonly source?: undefined }
-  | { readonly source: ImportSource; readonly renditions?: undefined };
+  | { readonly source: ImageSource; readonly renditions?: undefined };
 
 /** One rendition in the result of a resize job. */
 export interface RenditionSummary {
@@ -78,16 +80,13 @@ export type JobRow = JobFacts & JobWork;
 export type JobRowOf<Type extends JobType> = JobFacts & Extract<JobWork, { type: Type }>;
 
 /** What a job is shown from. */
-export type ShownJob = Omit<
-  JobFacts,
-  'stepOf' | 'run' | 'cancelRequestedAt' | 'crashes' | 'requestId' | 'traceparent'
-> &
+export type ShownJob = Omit<JobFacts, 'stepOf' | 'run' | 'cancelRequestedAt' | 'crashes' | 'traceparent'> &
   ShownWork<JobWork>;
 
 type ShownWork<Work extends JobWork> = Work extends unknown ? Pick<Work, 'type' | 'result'> : never;
 
 /** What every job's row has. */
-export interface JobFacts {
+export interface JobFacts extends JobOrigin {
   readonly id: string;
   readonly tenantId: string;
   readonly state: JobState;
@@ -110,8 +109,6 @@ export interface JobFacts {
   /** When somebody asked to cancel it. */
   readonly cancelRequestedAt: Date | null;
   readonly error: ProblemJson | null;
-  /** The HTTP request that asked for it; stands in the logs of both. */
-  readonly requestId: string | null;
   /** W3C Trace Context of that request. */
   readonly traceparent: string | null;
   readonly createdAt: Date;

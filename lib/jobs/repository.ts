@@ -29,6 +29,8 @@ export const jobColumns = [
   'startedAt',
   'finishedAt',
   'version',
+  'clientAddress',
+  'keyPrefix',
 ] as const satisfies (keyof JobRow)[];
 
 /** What a new job starts from. */
@@ -36,7 +38,7 @@ export type NewJob = Pick<
   JobFacts,
   'id' | 'tenantId' | 'priority' | 'attemptsMax' | 'imageId' | 'requestId' | 'traceparent'
 > &
-  Partial<Pick<JobFacts, 'parentId' | 'stepOf' | 'runAt'>> & {
+  Partial<Pick<JobFacts, 'parentId' | 'stepOf' | 'runAt' | 'clientAddress' | 'keyPrefix'>> & {
     /** Which step of its batch it is, from 0. */
     readonly step?: number;
     /** Two of the same key are never unfinished at once: see {@link insertOnce}. */
@@ -133,7 +135,7 @@ export async function startJobs(
   // In one order everywhere: two workers that take the same jobs never wait for each other in a circle.
   const taken = starts.map(({ id, attempt }) => ({ id, attempt })).sort((a, b) => (a.id < b.id ? -1 : 1));
   return sql<JobRow[]>`
-    update jobs set state = 'active', attempts_made = greatest(attempts_made, taken.attempt),
+    update jobs set state = 'active', attempts_made = greatest(attempts_made, attempts_before + taken.attempt),
       worker_id = case when crashes = 0 then ${workerId} end, started_at = coalesce(started_at, now()),
       updated_at = now(), version = version + 1
     from jsonb_to_recordset(${JSON.stringify(taken)}::text::jsonb) as taken (id uuid, attempt integer)
@@ -218,7 +220,7 @@ export async function unverifiedJobs(
   limit: number,
 ): Promise<UnfinishedJob[]> {
   return sql<UnfinishedJob[]>`
-    select id, tenant_id, type, priority, attempts_max, run, run_at from jobs
+    select id, tenant_id, type, priority, attempts_max - attempts_before as attempts_max, run, run_at from jobs
     where state in ('queued', 'active')
       and (enqueued_at is null or enqueued_at < now() - make_interval(secs => ${staleSeconds}))
     order by enqueued_at nulls first limit ${limit}`;

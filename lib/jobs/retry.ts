@@ -40,7 +40,7 @@ export async function retryJob(deps: ChangeDeps, tenantId: string, id: string): 
 /** What is set in the row of a job that begins anew, but for its `dedup_key`: members have none. */
 export function begunAnew(sql: Executor): Fragment {
   return sql`
-    state = 'queued', run = run + 1, progress = 0, attempts_made = 0, crashes = 0, worker_id = null, error = null,
+    state = 'queued', run = run + 1, progress = 0, attempts_made = 0, attempts_before = 0, crashes = 0, worker_id = null, error = null,
     result = null, started_at = null, finished_at = null, cancel_requested_at = null, enqueued_at = now(),
     updated_at = now(), version = version + 1`;
 }

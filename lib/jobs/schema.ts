@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { JobAuditSchema } from '../audit.js';
 import { Bytes, Id, Nullable, Pixels, ProblemSchema, Time } from '../schemas.js';
 import { jobTypes, priorities } from './job.js';
 import { jobStates } from './state.js';
@@ -78,6 +79,7 @@ export const JobSchema = Type.Object(
       Type.Omit(ProblemSchema, ['instance'], { description: 'Why it failed, or why it is tried again' }),
     ),
     result: Nullable(JobResultSchema),
+    audit: Type.Optional(JobAuditSchema),
     links: Type.Object({
       self: Type.String(),
       events: Type.String({ description: 'Server-Sent Events of what becomes of it' }),

@@ -1,3 +1,4 @@
+import type { TenantViewer } from '../keys/caller.js';
 import type { EventSink, TenantEvent } from './events.js';
 import type { JobType } from './job.js';
 import type { JobState } from './state.js';
@@ -13,15 +14,15 @@ const MOST_HELD_BYTES = 1024 * 1024;
 
 /** Somebody who follows the jobs of a tenant. Until it has a sink, what it is told waits for it. */
 export class TenantFollower {
-  readonly tenantId: string;
+  readonly viewer: TenantViewer;
   readonly filter: EventFilter;
   readonly #leave: (follower: TenantFollower) => void;
   #sink: EventSink | undefined;
   #held: Buffer[] | undefined = [];
   #heldBytes = 0;
 
-  constructor(tenantId: string, filter: EventFilter, leave: (follower: TenantFollower) => void) {
-    this.tenantId = tenantId;
+  constructor(viewer: TenantViewer, filter: EventFilter, leave: (follower: TenantFollower) => void) {
+    this.viewer = viewer;
     this.filter = filter;
     this.#leave = leave;
   }
@@ -29,6 +30,15 @@ export class TenantFollower {
   /** Whether nothing waits for it: it has seen all that it was told. */
   get isLive(): boolean {
     return this.#held === undefined;
+  }
+
+  get tenantId(): string {
+    return this.viewer.tenantId;
+  }
+
+  /** What it is told is the same for all of a tenant that are alike in this. */
+  get kind(): string {
+    return JSON.stringify([this.filter, this.viewer.role]);
   }
 
   wants({ type, state }: Pick<TenantEvent, 'type' | 'state'>): boolean {

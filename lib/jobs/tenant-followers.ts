@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from '../database/client.js';
 import { Problem } from '../errors.js';
+import type { TenantViewer, Viewer } from '../keys/caller.js';
 import { Ticker } from '../ticker.js';
 import { type EventPosition, encodePosition } from './event-position.js';
 import {
@@ -46,13 +47,13 @@ export class TenantFollowers {
    * @throws Problem DATABASE_UNAVAILABLE (503)
    */
   async join(
-    tenantId: string,
+    viewer: TenantViewer,
     filter: EventFilter,
   ): Promise<{ follower: TenantFollower; position: EventPosition }> {
-    const follower = new TenantFollower(tenantId, filter, (left) => this.#remove(left));
+    const follower = new TenantFollower(viewer, filter, (left) => this.#remove(left));
     this.#joining.push(follower);
     await this.#ticker.now();
-    if (!this.#byTenant.get(tenantId)?.has(follower))
+    if (!this.#byTenant.get(viewer.tenantId)?.has(follower))
       throw new Problem('SHUTTING_DOWN', 'The server opens no more streams; try another.', { retryAfter: 5 });
     return { follower, position: this.#position };
   }
@@ -75,6 +76,7 @@ export class TenantFollowers {
         const text = textOf(
           events.filter((event) => follower.wants(event)),
           { ...batch, at: until.at },
+          follower.viewer,
         );
         if (text.length > 0) sink.write(text);
         await sink.drained();
@@ -142,10 +144,10 @@ export class TenantFollowers {
     for (const tenantId of new Set(events.map((event) => event.tenantId))) {
       const texts = new Map<string, Buffer>();
       for (const follower of this.#byTenant.get(tenantId) ?? []) {
-        const key = JSON.stringify(follower.filter);
+        const { kind } = follower;
         const wanted = (event: TenantEvent): boolean => event.tenantId === tenantId && follower.wants(event);
-        const text = texts.get(key) ?? textOf(events.filter(wanted), this.#position);
-        texts.set(key, text);
+        const text = texts.get(kind) ?? textOf(events.filter(wanted), this.#position, follower.viewer);
+        texts.set(kind, text);
         if (text.length > 0) follower.tell(text);
         told += 1;
         if (told % TOLD_A_TURN === 0) await nextTurn();
@@ -165,9 +167,13 @@ export class TenantFollowers {
   }
 }
 
-function textOf(events: readonly TenantEvent[], { at, from, to }: Omit<EventPosition, 'id'>): Buffer {
+function textOf(
+  events: readonly TenantEvent[],
+  { at, from, to }: Omit<EventPosition, 'id'>,
+  viewer: Viewer,
+): Buffer {
   const texts = events.map((event) =>
-    eventText(encodePosition({ at, from, to, id: event.eventId }), event.kind, event),
+    eventText(encodePosition({ at, from, to, id: event.eventId }), event.kind, event, viewer),
   );
   return Buffer.from(texts.join(''));
 }

@@ -16,12 +16,13 @@ export function encodeCursor({ createdAt, id }: Cursor): string {
  * Reads a cursor back.
  *
  * @param path the query field it came in, for the error
+ * @param isId what ids of the list look like
  * @throws Problem CURSOR_INVALID for a text that is not one of ours
  */
-export function decodeCursor(text: string, path: string): Cursor {
+export function decodeCursor(text: string, path: string, isId: (text: string) => boolean = isUuid): Cursor {
   const [time = '', id = ''] = Buffer.from(text, 'base64url').toString('latin1').split('.');
   const createdAt = new Date(/^[\da-z]{1,9}$/.test(time) ? Number.parseInt(time, 36) : Number.NaN);
-  if (Number.isNaN(createdAt.getTime()) || !isUuid(id)) {
+  if (Number.isNaN(createdAt.getTime()) || !isId(id)) {
     throw invalidField(
       path,
       'is not a cursor of this list; take nextCursor or previousCursor of an answer',

@@ -37,6 +37,8 @@ export interface Dataset {
 export interface ListedDataset<Row extends Listed> extends Dataset {
   /** Top-level field → the columns (camelCase) it is made from. */
   readonly columns: Readonly<Record<string, readonly (keyof Row & string)[]>>;
+  /** What its ids look like; unset: UUIDs. */
+  readonly isId?: (text: string) => boolean;
 }
 
 /** A resource that can be exported. */
@@ -92,13 +94,14 @@ export interface Listing<Row> {
 /**
  * Reads one page of a tenant's rows.
  *
+ * @param tenantId null: of all tenants, for operators
  * @param scope further conditions that the route sets, such as the image whose renditions are listed
  * @throws Problem CURSOR_INVALID, FIELD_UNKNOWN or VALIDATION_FAILED (400) for what the schema cannot see
  */
 export async function listRows<Row extends Listed>(
   database: Database,
   dataset: ListedDataset<Row>,
-  tenantId: string,
+  tenantId: string | null,
   query: ListQuery,
   scope: (sql: Executor) => Fragment[] = () => [],
 ): Promise<Listing<Row>> {
@@ -109,7 +112,7 @@ export async function listRows<Row extends Listed>(
   const fields = asked && parseFields(asked.text, dataset.schema, asked.path);
   const columns = columnsOf(dataset, fields);
   const where = (sql: Executor): Fragment[] => [
-    sql`tenant_id = ${tenantId}`,
+    tenantId === null ? sql`true` : sql`tenant_id = ${tenantId}`,
     ...scope(sql),
     ...filterConditions(sql, dataset, query),
   ];
@@ -144,7 +147,8 @@ export async function listRows<Row extends Listed>(
   }
   const backwards = query.before !== undefined;
   const given = query.before ?? query.after;
-  const from = given === undefined ? undefined : decodeCursor(given, backwards ? 'before' : 'after');
+  const from =
+    given === undefined ? undefined : decodeCursor(given, backwards ? 'before' : 'after', dataset.isId);
   // One row more than asked tells whether the list goes on.
   const [found, total] = await Promise.all([
     read({ backwards, from, limit: query.limit + 1, offset: 0 }),

@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import { within } from '../deadline.js';
 import { systemErrorCode } from '../errors.js';
 import type { Attempt } from './attempt.js';
@@ -27,22 +26,15 @@ const TOTAL_TIMEOUT_MS = 30_000;
  * @param smtpUrl such as `smtps://user:password@mail.example.com`
  */
 export function openMailer(smtpUrl: string, from: string): Mailer {
-  const transport = createTransport({
-    url: smtpUrl,
-    connectionTimeout: STEP_TIMEOUT_MS,
-    greetingTimeout: STEP_TIMEOUT_MS,
-    socketTimeout: STEP_TIMEOUT_MS,
-    dnsTimeout: STEP_TIMEOUT_MS,
-    // Text comes from us; nothing in it is a path or a URL to read.
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  const transport = openTransport(smtpUrl);
   const domain = /@([^>]+)/.exec(from)?.[1] ?? 'localhost';
   return {
     send: async ({ id, to, subject, text }) => {
       try {
         const { rejected } = await within(
-          transport.sendMail({ from, to: [...to], subject, text, messageId: `<${id}@${domain}>` }),
+          transport.then((open) =>
+            open.sendMail({ from, to: [...to], subject, text, messageId: `<${id}@${domain}>` }),
+          ),
           TOTAL_TIMEOUT_MS,
         );
         const error = rejected.length > 0 ? `The mail server refused ${rejected.join(', ')}.` : null;
@@ -51,8 +43,23 @@ export function openMailer(smtpUrl: string, from: string): Mailer {
         return failure(error);
       }
     },
-    close: () => transport.close(),
+    close: () => void transport.then((open) => open.close()),
   };
+}
+
+/** Loaded here: who sends no e-mail does not pay for it at each start. */
+async function openTransport(url: string) {
+  const { createTransport } = await import('nodemailer');
+  return createTransport({
+    url,
+    connectionTimeout: STEP_TIMEOUT_MS,
+    greetingTimeout: STEP_TIMEOUT_MS,
+    socketTimeout: STEP_TIMEOUT_MS,
+    dnsTimeout: STEP_TIMEOUT_MS,
+    // Text comes from us; nothing in it is a path or a URL to read.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
 }
 
 /** RFC 5321, 4.2.1: 5yz is for good. A server that does not let us in is a matter of settings, which change. */

@@ -1,11 +1,12 @@
 import type { Executor } from '../database/client.js';
 import type { JobRow } from '../jobs/job.js';
+import { postponeJob } from '../jobs/postpone.js';
 import { completeJob } from '../jobs/repository.js';
 import { disableWebhook, markFailing, markWell } from '../webhooks/repository.js';
 import type { Attempt } from './attempt.js';
 import { MAX_ATTEMPTS, retryDelay } from './backoff.js';
 import type { DeliveryRow } from './delivery-row.js';
-import { deliveryFailed, postponeJob, recordAttempt } from './record-attempt.js';
+import { deliveryFailed, recordAttempt } from './record-attempt.js';
 
 /** Days of nothing but failures after which a webhook is switched off. */
 const FAILING_DAYS = 3;

@@ -1,20 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { Client } from 'undici';
-import { Problem } from '../errors.js';
+import { Problem, systemErrorCode } from '../errors.js';
 import { guardedConnector } from './connect.js';
+import { type Connections, keptConnections, newConnections } from './connections.js';
 import { remoteProblem } from './failures.js';
+import { headersFor, type SentHeaders } from './headers.js';
+import { readAtMost } from './read-at-most.js';
 import { publicResolver, type Resolve, systemResolver } from './resolver.js';
 import { type OutboundRules, urlFault } from './url.js';
 
-type Headers = Readonly<Record<string, string>>;
-
 /** A request of the service itself, to a URL that a client gave. */
-export interface OutboundRequest {
+export interface OutboundRequest extends SentHeaders {
   readonly method: 'GET' | 'HEAD' | 'POST';
-  readonly url: string;
-  /** Sent to the URL's own origin only, not to one that it redirects to. */
-  readonly headers?: Headers;
   readonly body?: string;
   /** From the first look-up to the end of the answer's body, in ms. */
   readonly timeoutMs: number;
@@ -43,17 +40,31 @@ export interface Outbound {
   close(): Promise<void>;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const MAX_HEADER_BYTES = 16 * 1024;
-const REDIRECTS = [301, 302, 303, 307, 308];
+/** How connections are made. */
+export interface OutboundOptions {
+  /** For tests. */
+  readonly resolve?: Resolve;
+  /**
+   * Whether a connection is kept for the next GET or HEAD to its origin. A POST has one of its own: one that
+   * was kept may be half dead, and would cost an attempt, for it cannot be known whether it has arrived.
+   */
+  readonly keepAlive?: boolean;
+}
 
-/** Opens the client. `resolve` is for tests. */
-export function openOutbound(
-  rules: OutboundRules,
-  resolve: Resolve = rules.allowPrivateHosts ? systemResolver : publicResolver(),
-): Outbound {
+const CONNECT_TIMEOUT_MS = 5_000;
+const CLOSED = /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/;
+const REDIRECTS = [301, 302, 303, 307, 308];
+/** Of the answer that redirects, so that its connection can be kept. */
+const REDIRECT_BYTES = 16 * 1024;
+const REDIRECT_MS = 1_000;
+
+/** Opens the client. */
+export function openOutbound(rules: OutboundRules, options: OutboundOptions = {}): Outbound {
+  const { keepAlive = false, resolve = rules.allowPrivateHosts ? systemResolver : publicResolver() } =
+    options;
   const connect = guardedConnector(rules, resolve, CONNECT_TIMEOUT_MS);
-  const clients = new Set<Client>();
+  const fresh = newConnections(connect);
+  const kept = keepAlive ? keptConnections(connect) : undefined;
 
   async function ask(wanted: OutboundRequest): Promise<OutboundAnswer> {
     const timeout = AbortSignal.timeout(wanted.timeoutMs);
@@ -67,55 +78,60 @@ export function openOutbound(
   }
 
   async function follow(wanted: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {
-    const { origin } = allowedUrl(wanted.url, rules);
     for (let url = wanted.url, left = wanted.maxRedirects; ; left -= 1) {
       const target = allowedUrl(url, rules);
-      const headers = target.origin === origin ? wanted.headers : undefined;
-      const answer = await askOne(target, { ...wanted, headers }, signal);
+      const answer = await askOne(target, { ...wanted, headers: headersFor(target, wanted) }, signal);
       const next = wanted.maxRedirects > 0 ? redirectIn(answer, target) : undefined;
       if (next === undefined) return answer;
-      answer.body.destroy();
+      await readAtMost(answer.body, REDIRECT_BYTES, REDIRECT_MS);
       if (left === 0) throw new Problem('REMOTE_UNREACHABLE', 'The remote host redirects too often.');
       url = next;
     }
   }
 
-  /** By a client and a connection of its own: one that was kept may be half dead, and would cost an attempt. */
-  async function askOne(
-    target: URL,
-    { method, headers, body, timeoutMs }: Omit<OutboundRequest, 'headers'> & { headers: Headers | undefined },
-    signal: AbortSignal,
-  ): Promise<OutboundAnswer> {
-    const client = new Client(target.origin, { connect, maxHeaderSize: MAX_HEADER_BYTES });
-    clients.add(client);
-    const end = (): void => {
-      clients.delete(client);
-      void client.destroy();
-    };
+  async function askOne(target: URL, wanted: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {
+    if (!kept || wanted.method === 'POST') return askBy(fresh, target, wanted, signal);
     try {
-      const answer = await client.request({
-        path: target.pathname + target.search,
-        method,
-        signal,
-        reset: true,
-        headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
-        ...(headers && { headers }),
-        ...(body !== undefined && { body }),
-      });
-      // Who gives a body up hears no error of it; who reads it does.
-      answer.body.on('error', () => {}).once('close', end);
-      return { status: answer.statusCode, headers: answer.headers, body: answer.body, url: target.href };
+      return await askBy(kept, target, wanted, signal);
     } catch (error) {
-      end();
-      throw error;
+      // The host may have closed it in the very moment: that says nothing of the host.
+      if (signal.aborted || !CLOSED.test(systemErrorCode(error) ?? '')) throw error;
+      return askBy(fresh, target, wanted, signal);
     }
   }
 
   const close = async (): Promise<void> => {
-    await Promise.all([...clients].map((client) => client.destroy()));
+    await Promise.all([fresh.close(), kept?.close()]);
   };
   return { ask, close };
+}
+
+async function askBy(
+  connections: Connections,
+  { origin, pathname, search, href }: URL,
+  { method, headers, body, timeoutMs }: OutboundRequest,
+  signal: AbortSignal,
+): Promise<OutboundAnswer> {
+  const { dispatcher, isLast, release } = connections.take(origin);
+  try {
+    const answer = await dispatcher.request({
+      origin,
+      path: pathname + search,
+      method,
+      signal,
+      reset: isLast,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      ...(headers && { headers }),
+      ...(body !== undefined && { body }),
+    });
+    // Who gives a body up hears no error of it; who reads it does.
+    answer.body.on('error', () => {}).once('close', release);
+    return { status: answer.statusCode, headers: answer.headers, body: answer.body, url: href };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /** @throws Problem ADDRESS_NOT_ALLOWED */

@@ -2,11 +2,13 @@ import {
   type IQueueBackend,
   type Job,
   type JobProgress,
+  type MinimalJob,
   type Queue,
   type QueueEvents,
   UnrecoverableError,
   type Worker,
 } from 'bullmq';
+import { attemptDelayMs } from './backoff.js';
 
 /** What a queued job carries: nothing. Its id is the id of a row, and the row says what to do. */
 export type Payload = Record<string, never>;
@@ -20,7 +22,10 @@ export interface QueuedJob {
   readonly priority: number;
   /** How often it is delivered before it is given up. */
   readonly attempts: number;
-  /** Time before the second attempt, in ms; it doubles with each further one. */
+  /**
+   * Time before the second attempt, in ms; it doubles with each further one. An error that says when another
+   * try makes sense (`retryAfter` of a Problem) has the next one wait at least as long.
+   */
   readonly backoffMs: number;
   /** Time before the first, in ms. */
   readonly delayMs?: number;
@@ -89,12 +94,16 @@ export interface QueueSubscription {
   close(): Promise<void>;
 }
 
-const BACKOFF_JITTER = 0.5;
+/** The name of our own backoff in the options of a job. */
+const BACKOFF = 'patient';
 // A worker that is killed is not the job's fault: what a job may cost us in crashes is counted in its
 // row (see workers/consumer.ts). This bounds only what that count cannot see.
 const MAX_STALLS = 10;
 // How soon a worker asks again after its backend was away; BullMQ would wait 15 s.
 const RETRY_MS = 500;
+
+// A repeated job's next run is at most one interval away.
+const FAR_INTERVALS = 2;
 
 // What follows the id in the name that the queue knows a run by; the id of a UUID is always as long.
 const RUN_MARK = '.';
@@ -124,7 +133,7 @@ export function jobQueue<B extends IQueueBackend, C>(
           priority,
           attempts,
           ...(delayMs > 0 && { delay: delayMs }),
-          backoff: { type: 'exponential', delay: backoffMs, jitter: BACKOFF_JITTER },
+          backoff: { type: BACKOFF, delay: backoffMs },
           // The row is the record. A finished job in the queue would only keep its id from being added again.
           removeOnComplete: true,
           removeOnFail: true,
@@ -147,6 +156,9 @@ export function jobQueue<B extends IQueueBackend, C>(
     isPaused: () => queue.isPaused(),
     drain: () => queue.drain(true),
     every: async (ms, name) => {
+      // After the clock was set back its next run is as far away as the clock was moved.
+      const { next = 0 } = (await queue.getJobScheduler(name)) ?? {};
+      if (next > Date.now() + FAR_INTERVALS * ms) await queue.removeJobScheduler(name);
       await queue.upsertJobScheduler(
         name,
         { every: ms },
@@ -166,6 +178,12 @@ export function workerOptions({ concurrency, lockMs }: ConsumerOptions) {
     maxStalledCount: MAX_STALLS,
     drainDelay: 2,
     runRetryDelay: RETRY_MS,
+    settings: {
+      backoffStrategy: (attempts: number, _type?: string, error?: Error, job?: Pick<MinimalJob, 'opts'>) => {
+        const { backoff } = job?.opts ?? {};
+        return attemptDelayMs(typeof backoff === 'object' ? (backoff.delay ?? 0) : 0, attempts, error);
+      },
+    },
   };
 }
 

@@ -104,12 +104,13 @@ export function extensionOf(format: Format): string {
 }
 
 /**
- * The format an original is in, for `format: original`.
+ * The format an original is in, for `format: original`. HEIC becomes JPEG: nothing here encodes HEVC.
  *
  * @throws Problem OPTIONS_UNPROCESSABLE when it is one we do not encode
  */
 export function formatOf(contentType: string): Format {
   const format = names.find((name) => formats[name].contentType === contentType);
   if (format) return format;
+  if (contentType === 'image/heic') return 'jpeg';
   throw new Problem('OPTIONS_UNPROCESSABLE', `Renditions cannot be made in the original's ${contentType}.`);
 }

@@ -65,7 +65,7 @@ export const RenditionOptionsSchema = Type.Object(
     ),
     format: Type.Optional(
       Type.Enum(['jpeg', 'png', 'webp', 'avif', 'gif', 'tiff', 'original'], {
-        description: "Output format. Default: original, the uploaded file's.",
+        description: "Output format. Default: original, the uploaded file's; JPEG where that is HEIC.",
       }),
     ),
     quality: Type.Optional(

@@ -11,6 +11,20 @@ export interface RenditionTask {
   readonly output: string;
 }
 
+/**
+ * Places in a task's shared memory. `cancelled` is not 0 when the task is: no further pipeline is started
+ * then. `startedAt` is when it got its turn, on the clock of {@link monotonicMs}; 0 before.
+ */
+export const TaskSignal = { cancelled: 0, startedAt: 1 } as const;
+
+/**
+ * Milliseconds on a clock that all threads share and nobody sets: 32 bits, never 0. They go round in seven
+ * weeks, so that two are compared by `(later - earlier) | 0`.
+ */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n) | 0 || 1;
+}
+
 /** What a thread is given: paths, never bytes. */
 export interface RenderTask {
   /** Path of the original. */
@@ -19,12 +33,14 @@ export interface RenderTask {
   readonly renditions: readonly RenditionTask[];
   /** The most pixels to decode, over all frames. */
   readonly maxInputPixels: number;
+  /** The most frames or pages of the original, whether they are decoded or not. */
+  readonly maxInputFrames: number;
   /** The most pixels of one rendition, over all frames. */
   readonly maxOutputPixels: number;
   /** Time for the whole task, in seconds. */
   readonly timeoutSeconds: number;
-  /** Shared memory, not 0 when the task is cancelled: no further pipeline is started then. */
-  readonly cancelled?: Int32Array;
+  /** What the thread and the one who waits tell each other; see {@link TaskSignal}. */
+  readonly signal?: Int32Array;
   /** Where to post a {@link RenderProgress} after each rendition. */
   readonly progress?: MessagePort;
 }

@@ -1,6 +1,7 @@
 import { readBatchBody } from '../batches/body.js';
 import { invalidField, Problem, type ProblemOptions } from '../errors.js';
 import { readExportBody } from '../exports/body.js';
+import { outsider } from '../keys/caller.js';
 import { assertRhythm } from './rhythm.js';
 import type { Rhythm, ScheduledRun, ScheduleRow } from './schedule.js';
 
@@ -65,7 +66,7 @@ function rhythmOf(cron: string | undefined, every: number | undefined): Rhythm {
 function readRun(run: object): ScheduledRun {
   if ('export' in run && isObject(run.export)) {
     const { export: body } = run;
-    under('run.export', () => readExportBody({ ...body }));
+    under('run.export', () => readExportBody({ ...body }, outsider));
     return { export: body };
   }
   if ('batch' in run && isObject(run.batch)) {

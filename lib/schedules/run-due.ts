@@ -5,6 +5,7 @@ import { Problem } from '../errors.js';
 import { readExportBody } from '../exports/body.js';
 import { type CreateExportDeps, createExport } from '../exports/create-export.js';
 import type { JobRow } from '../jobs/job.js';
+import { outsider } from '../keys/caller.js';
 import type { Logger } from '../logger.js';
 import { claimRun, dueSchedules } from './repository.js';
 import { nextRun } from './rhythm.js';
@@ -63,5 +64,5 @@ function begin(
 ): Promise<JobRow> {
   const asker = { tenantId, requestId: `schedule-${id}`, traceparent: null };
   if ('batch' in run) return createBatch(deps, asker, readBatchBody(run.batch), also);
-  return createExport(deps, asker, readExportBody(run.export), also).then(({ job }) => job);
+  return createExport(deps, asker, readExportBody(run.export, outsider), also).then(({ job }) => job);
 }

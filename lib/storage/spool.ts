@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rm } from 'node:fs/promises';
 import { addAbortSignal, Readable } from 'node:stream';
-import { Problem, storageProblem, systemErrorCode } from '../errors.js';
-
-/** One write is in the making while another is on its way: a spool holds at most twice this, 1 MiB. */
-const BATCH_BYTES = 512 * 1024;
-/** Many tiny chunks weigh more as objects than as bytes. */
-const BATCH_CHUNKS = 1024;
+import { Problem, storageProblem } from '../errors.js';
+import { BatchWriter } from './batch-writer.js';
 
 /** What {@link spool} needs to know. */
 export interface SpoolOptions {
@@ -90,65 +85,4 @@ function chunksOf(source: AsyncIterable<Buffer> | Readable): AsyncIterable<Buffe
 
 function tooLarge(maxBytes: number): Problem {
   return new Problem('UPLOAD_TOO_LARGE', `The file is larger than ${maxBytes} bytes, the most taken here.`);
-}
-
-/**
- * Joins chunks into few writes, since each write is a hop through the thread pool. The file is opened
- * with the first of them, so a small upload that is refused never touches the disk.
- */
-class BatchWriter {
-  readonly #path: string;
-  #handle: FileHandle | undefined;
-  #batch: Buffer[] = [];
-  #batchBytes = 0;
-  #writing: Promise<void> = Promise.resolve();
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  /** Takes a chunk; waits only when a full batch meets a write that is still on its way. */
-  async add(chunk: Buffer): Promise<void> {
-    this.#batch.push(chunk);
-    this.#batchBytes += chunk.length;
-    if (this.#batchBytes >= BATCH_BYTES || this.#batch.length >= BATCH_CHUNKS) await this.#flush();
-  }
-
-  async end(): Promise<void> {
-    await this.#flush();
-    await this.#writing;
-    // Here the file is open already; whoever moves it under its key need not open it again to sync it.
-    await this.#handle?.sync().catch(unlessPipe);
-    await this.#handle?.close();
-  }
-
-  /** Closes and removes the file. Never rejects: the error that led here is the one to tell. */
-  async discard(): Promise<void> {
-    await this.#writing.catch(() => {});
-    if (!this.#handle) return;
-    await this.#handle.close().catch(() => {});
-    await rm(this.#path, { force: true }).catch(() => {});
-  }
-
-  async #flush(): Promise<void> {
-    await this.#writing;
-    this.#writing = this.#write(this.#batch, this.#batchBytes);
-    // It is awaited at the next flush or at the end; until then nobody listens.
-    this.#writing.catch(() => {});
-    this.#batch = [];
-    this.#batchBytes = 0;
-  }
-
-  async #write(batch: Buffer[], bytes: number): Promise<void> {
-    this.#handle ??= await open(this.#path, 'w');
-    if (bytes === 0) return;
-    const { bytesWritten } = await this.#handle.writev(batch);
-    // A short write goes on where it stopped, and there meets the error that cut it short, if any.
-    if (bytesWritten < bytes) await this.#handle.writeFile(Buffer.concat(batch).subarray(bytesWritten));
-  }
-}
-
-/** A pipe has no disk to be synced to. */
-function unlessPipe(error: unknown): void {
-  if (systemErrorCode(error) !== 'EINVAL') throw error;
 }

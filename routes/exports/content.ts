@@ -13,7 +13,7 @@ const content: FastifyPluginAsyncTypebox = async (app) => {
   app.route({
     method: ['GET', 'HEAD'],
     url: '/exports/:id/content',
-    config: { rateLimitClass: 'general' },
+    config: { rateLimitClass: 'general', isLinkable: true },
     schema: {
       tags: ['exports'],
       summary: 'Download the file of an export',

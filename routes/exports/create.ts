@@ -41,7 +41,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
         response: answers,
       },
     },
-    async (request, reply) => make(request, reply, readExportBody(request.body)),
+    async (request, reply) => make(request, reply, readExportBody(request.body, request.caller)),
   );
 
   app.post(
@@ -58,7 +58,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { request: body } = await requireExport(request, request.params.id);
       // Read again: what was known when it was asked for may not be by now.
-      return make(request, reply, readExportBody(body));
+      return make(request, reply, readExportBody(body, request.caller));
     },
   );
 

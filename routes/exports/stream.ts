@@ -31,7 +31,7 @@ const stream: FastifyPluginAsyncTypebox<{ databaseUrl: string }> = async (app, {
       },
     },
     async (request, reply) => {
-      const { dataset, request: wanted, format } = readStreamQuery(request.query);
+      const { dataset, request: wanted, format } = readStreamQuery(request.query, request.caller);
       if (streams >= maxExportStreams) throw tooMany(maxExportStreams);
       streams++;
       const isOurs = app.config.databaseUrl === undefined;

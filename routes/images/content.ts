@@ -10,7 +10,7 @@ const content: FastifyPluginAsyncTypebox = async (app) => {
   app.route({
     method: ['GET', 'HEAD'],
     url: '/images/:id/content',
-    config: { rateLimitClass: 'general' },
+    config: { rateLimitClass: 'general', isLinkable: true },
     schema: {
       tags: ['images'],
       summary: 'Download the original',

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { datasetFor, imageAudit } from '../../lib/audit.js';
 import type { ImageRow } from '../../lib/images/image.js';
 import { imageEtag, presentImage } from '../../lib/images/image.js';
 import { imageDataset } from '../../lib/images/repository.js';
@@ -27,15 +28,16 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const listing = await request.timings.measure('db', () =>
-        listRows(app.database, imageDataset, request.tenantId, request.query),
+        listRows(app.database, datasetFor(imageDataset, request.caller), request.tenantId, request.query),
       );
       // Related rows come with one query a page, and only when a field of theirs is asked for.
       const renditions = listing.fields?.['renditions']
         ? await renditionsOf(listing.rows.map(({ id }) => id))
         : undefined;
-      return sendList(request, reply, listing, (row: ImageRow) =>
-        presentImage(row, renditions?.filter(({ imageId }) => imageId === row.id).map(presentRendition)),
-      );
+      return sendList(request, reply, listing, (row: ImageRow) => ({
+        ...presentImage(row, renditions?.filter(({ imageId }) => imageId === row.id).map(presentRendition)),
+        ...imageAudit(request.caller, row),
+      }));
     },
   );
 
@@ -56,10 +58,16 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const { fields: text } = request.query;
-      const fields = text === undefined ? undefined : parseFields(text, ImageSchema, 'fields');
+      const fields =
+        text === undefined
+          ? undefined
+          : parseFields(text, datasetFor(imageDataset, request.caller).schema, 'fields');
       const image = await requireImage(request, request.params.id);
       const renditions = await request.timings.measure('db', () => renditionsOf([image.id]));
-      const shown = presentImage(image, renditions.map(presentRendition));
+      const shown = {
+        ...presentImage(image, renditions.map(presentRendition)),
+        ...imageAudit(request.caller, image),
+      };
       return reply
         .headers({
           etag: imageEtag(image, renditions),

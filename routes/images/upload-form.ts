@@ -25,8 +25,8 @@ export type Receive = (source: Readable) => Promise<ReceivedImage>;
 /** Most renditions in one request. */
 export const MAX_RENDITIONS = 50;
 
-/** What stands beside the file: form fields, or query names. */
-interface Fields extends Readonly<Partial<Record<SingleField, string | undefined>>> {
+/** What stands beside the file: form fields, query names, or a tus upload's metadata. */
+export interface Fields extends Readonly<Partial<Record<SingleField, string | undefined>>> {
   readonly presets: readonly string[];
   /** One rendition's options spelled flat. */
   readonly flat: Readonly<Record<string, unknown>>;
@@ -122,7 +122,12 @@ function readField(
   fields[known] = value;
 }
 
-function readFields(fields: Fields): Pick<Upload, 'metadata' | 'wanted'> {
+/**
+ * Reads what stands beside the file.
+ *
+ * @throws Problem VALIDATION_FAILED (400) with the path of each wrong field
+ */
+export function readFields(fields: Fields): Pick<Upload, 'metadata' | 'wanted'> {
   const { presets, renditions, metadata, priority, runAt, flat } = fields;
   const wanted =
     renditions === undefined ? [] : readRenditions(parseJson(renditions, 'renditions'), 'renditions');
@@ -162,7 +167,8 @@ export function readRenditions(value: unknown, path: string): WantedRendition[] 
   });
 }
 
-function assertCount(count: number): void {
+/** @throws Problem VALIDATION_FAILED (400) for more presets and renditions than a request takes */
+export function assertCount(count: number): void {
   if (count > MAX_RENDITIONS)
     throw invalidField('renditions', `are ${count}; a request takes at most ${MAX_RENDITIONS}`);
 }

@@ -3,6 +3,7 @@ import { priorities } from '../../lib/jobs/job.js';
 import { RunAt } from '../../lib/jobs/run-at.js';
 import { RenditionOptionsSchema } from '../../lib/renditions/options-schema.js';
 import { ref } from '../schemas.js';
+import { sourceBody } from './source-body.js';
 
 const binary = { type: 'string', contentEncoding: 'binary', description: 'The image' };
 const metadata = Type.Optional(
@@ -25,7 +26,7 @@ export const uploadSchema = {
   tags: ['images'],
   summary: 'Upload an image, and ask for renditions of it',
   description:
-    'A form with one `file`, or the raw bytes with `Content-Type: image/*`; what a form says in fields stands in the query then. `Prefer: wait=N` holds the answer until the renditions are there.',
+    'A form with one `file`, or the raw bytes with `Content-Type: image/*`; what a form says in fields stands in the query then. Or JSON with a `url`: a job fetches the image, and the answer has no `image` before it is there. `Prefer: wait=N` holds the answer until the renditions are there.',
   body: {
     content: {
       'multipart/form-data': {
@@ -46,6 +47,7 @@ export const uploadSchema = {
         },
       },
       'image/*': { schema: binary },
+      'application/json': { schema: sourceBody },
     },
   },
   querystring: Type.Object({
@@ -57,7 +59,14 @@ export const uploadSchema = {
     ...RenditionOptionsSchema.properties,
   }),
   response: {
+    200: {
+      description:
+        'The job that was to fetch the image, which the client waited for; its error says why there is none',
+      type: 'object',
+      required: ['job'],
+      properties: { job: ref('Job') },
+    },
     201: withJob('The image; with its job, where the client waited for the job’s end', ['image']),
-    202: withJob('The image, and the job that makes its renditions', ['image', 'job']),
+    202: withJob('The image, and the job that makes its renditions; from a URL, the job', ['job']),
   },
 };

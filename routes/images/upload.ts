@@ -12,11 +12,11 @@ import { MAX_METADATA_BYTES } from '../../lib/images/schema.js';
 import { type JobRow, presentJob } from '../../lib/jobs/job.js';
 import { hasEnded } from '../../lib/jobs/state.js';
 import { imagePath, jobPath } from '../../lib/paths.js';
-import { presentRendition } from '../../lib/renditions/rendition.js';
-import { findRenditions } from '../../lib/renditions/repository.js';
 import { askerOf } from '../asker.js';
 import { lingering, rawBody } from '../raw-body.js';
 import { waitIfPreferred } from '../wait.js';
+import { answerEnded } from './answer-upload.js';
+import { fromUrl, namesUrl, parseSmallJson } from './from-url.js';
 import { MAX_RENDITIONS, readForm, readRaw, type Upload } from './upload-form.js';
 import { uploadSchema } from './upload-schema.js';
 
@@ -24,7 +24,10 @@ const MAX_FIELD_BYTES = 256 * 1024;
 // Boundaries, part headers and the other fields come on top of the file.
 const FORM_OVERHEAD_BYTES = MAX_METADATA_BYTES + MAX_FIELD_BYTES + 64 * 1024;
 
-/** `POST /v1/images`: takes an image, as a form or as the raw body, and starts what is wanted of it. */
+/**
+ * `POST /v1/images`: takes an image, as a form or as the raw body, and starts what is wanted of it; or has it
+ * fetched, where JSON names its URL.
+ */
 const upload: FastifyPluginAsyncTypebox = async (app) => {
   await app.register(multipart, {
     // The file itself is limited while it is spooled, where the limit can be named.
@@ -35,7 +38,7 @@ const upload: FastifyPluginAsyncTypebox = async (app) => {
       fieldSize: MAX_FIELD_BYTES,
     },
   });
-  app.removeContentTypeParser('application/json');
+  parseSmallJson(app);
   app.addContentTypeParser(/^image\//, (_request, payload, done) => done(null, payload));
 
   app.post(
@@ -44,12 +47,13 @@ const upload: FastifyPluginAsyncTypebox = async (app) => {
       bodyLimit: app.config.maxUploadBytes + FORM_OVERHEAD_BYTES,
       config: {
         rateLimitClass: 'expensive',
-        accepts: `multipart/form-data, ${acceptedContentTypes.join(', ')}`,
+        accepts: `multipart/form-data, application/json, ${acceptedContentTypes.join(', ')}`,
       },
       schema: uploadSchema,
       validatorCompiler: () => () => true,
     },
-    async (request, reply) => lingering(request, take(request, reply)),
+    async (request, reply) =>
+      namesUrl(request) ? fromUrl(request, reply) : lingering(request, take(request, reply)),
   );
 
   async function take(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -81,15 +85,7 @@ const upload: FastifyPluginAsyncTypebox = async (app) => {
     job: JobRow,
   ): Promise<FastifyReply> {
     const waited = await waitIfPreferred(request, reply, job.id);
-    if (waited && hasEnded(waited.row.state)) {
-      const renditions = await app.database.query('renditions.ofImage', (sql) =>
-        findRenditions(sql, [image.id]),
-      );
-      return reply
-        .code(201)
-        .header('location', imagePath(image.id))
-        .send({ image: presentImage(image, renditions.map(presentRendition)), job: presentJob(waited.row) });
-    }
+    if (waited && hasEnded(waited.row.state)) return answerEnded(request, reply, image, waited.row);
     return reply
       .code(202)
       .headers({ location: jobPath(job.id), 'retry-after': '1' })

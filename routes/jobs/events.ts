@@ -43,13 +43,13 @@ const events: FastifyPluginAsyncTypebox = async (app) => {
       const stream = app.eventStreams.open(reply.raw);
       const { id } = request.params;
       const start = await request.timings.measure('db', () =>
-        app.jobEvents.startOfJob(request.tenantId, id, request.headers['last-event-id']),
+        app.jobEvents.startOfJob(request.caller, id, request.headers['last-event-id']),
       );
       if (!start) return reply.code(204).header('cache-control', 'no-store').send();
       begin(stream, request, reply);
       if (start.text !== '') stream.write(start.text);
       if (start.ended) stream.end();
-      else stream.onClose(app.jobEvents.followJob(id, start.version, stream));
+      else stream.onClose(app.jobEvents.followJob(id, start.version, request.caller, stream));
       return reply;
     },
   );
@@ -80,7 +80,7 @@ const events: FastifyPluginAsyncTypebox = async (app) => {
       const stream = app.eventStreams.open(reply.raw);
       const lastId = request.headers['last-event-id'];
       const start = await request.timings.measure('db', () =>
-        app.jobEvents.followTenant(request.tenantId, request.query, lastId),
+        app.jobEvents.followTenant(request.caller, request.query, lastId),
       );
       stream.onClose(start.stop);
       stream.onHeartbeat(start.heartbeat);

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { datasetFor, jobAudit } from '../../lib/audit.js';
 import { jobDataset } from '../../lib/jobs/dataset.js';
 import { presentJob } from '../../lib/jobs/job.js';
 import { JobSchema } from '../../lib/jobs/schema.js';
@@ -21,9 +22,12 @@ const list: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const listing = await request.timings.measure('db', () =>
-        listRows(app.database, jobDataset, request.tenantId, request.query),
+        listRows(app.database, datasetFor(jobDataset, request.caller), request.tenantId, request.query),
       );
-      return sendList(request, reply, listing, presentJob);
+      return sendList(request, reply, listing, (row) => ({
+        ...presentJob(row),
+        ...jobAudit(request.caller, row),
+      }));
     },
   );
 };

@@ -53,11 +53,13 @@ const poll: FastifyPluginAsyncTypebox = async (app) => {
 
 export default poll;
 
-function send(request: FastifyRequest, reply: FastifyReply, { row, etag, body }: CachedJob): FastifyReply {
+function send(request: FastifyRequest, reply: FastifyReply, job: CachedJob): FastifyReply {
+  const { row, etag } = job;
   reply.header('etag', etag).header('cache-control', 'no-cache').header('vary', 'accept-encoding');
   if (!hasEnded(row.state)) reply.header('retry-after', '1');
   const seen = request.headers['if-none-match'];
   if (seen !== undefined && (seen === etag || matchesIfNoneMatch(seen, etag))) return reply.code(304).send();
+  const body = job.bodyFor(request.caller);
   reply.header('content-type', 'application/json; charset=utf-8');
   if (body.length < COMPRESSION_THRESHOLD_BYTES) return reply.send(body);
   reply.compress(body);

@@ -40,7 +40,7 @@ const act: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/queues/:name/:action',
     {
-      config: { rateLimitClass: 'general' },
+      config: { rateLimitClass: 'general', role: 'operator' },
       schema: {
         tags: ['system'],
         summary: 'Pause, resume, drain, clean or retry a queue',

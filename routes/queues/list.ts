@@ -46,7 +46,7 @@ const list: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/queues',
     {
-      config: { rateLimitClass: 'general' },
+      config: { rateLimitClass: 'general', role: 'operator' },
       schema: {
         tags: ['system'],
         summary: 'How the queues fare',

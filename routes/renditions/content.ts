@@ -12,25 +12,31 @@ const content: FastifyPluginAsyncTypebox = async (app) => {
   app.route({
     method: ['GET', 'HEAD'],
     url: '/images/:id/renditions/:rid/content',
-    config: { rateLimitClass: 'general' },
+    config: { rateLimitClass: 'general', isLinkable: true },
     schema: {
       tags: ['renditions'],
       summary: 'Download a rendition',
       params: Type.Object({ id: Type.String(), rid: Type.String() }),
+      querystring: Type.Object({
+        download: Type.Optional(
+          Type.Enum(['1'], { description: 'Have a browser store the file instead of showing it' }),
+        ),
+      }),
       response: fileAnswers,
     },
     handler: async (request, reply) => {
-      const [rendition, image] = await Promise.all([
-        requireRendition(request, request.params),
-        requireImage(request, request.params.id),
-      ]);
+      const found = requireImage(request, request.params.id);
+      // Awaited last: where both are missing, it is always the rendition that is named.
+      found.catch(() => undefined);
+      const rendition = await requireRendition(request, request.params);
+      const image = await found;
       return sendBlob(request, reply, {
         key: renditionKey(image.sha256, rendition.optionsHash, rendition.extension),
         bytes: rendition.bytes,
         sha256: rendition.sha256,
         contentType: rendition.contentType,
         modifiedAt: rendition.createdAt,
-        disposition: 'inline',
+        disposition: request.query.download === '1' ? 'attachment' : 'inline',
         filename: renditionFilename(image.filename, rendition),
       });
     },

@@ -54,7 +54,12 @@ const imports = importProcessor({
   database,
   dispatcher,
   store: await openFileStore(storePath(dataDir)),
-  config: { importFolder: undefined, allowPrivateHosts: false, maxQueuedJobs: 10_000_000 },
+  config: {
+    allowedSourceHosts: undefined,
+    importFolder: undefined,
+    allowPrivateHosts: false,
+    maxQueuedJobs: 10_000_000,
+  },
   stopping: new AbortController().signal,
 });
 backend.openConsumer('import', consume({ ...deps, processor: imports }), {

@@ -120,6 +120,7 @@ function environment(
     HOME: process.env['HOME'],
     NODE_ENV: 'production',
     ROLE: 'api',
+    AUTH: 'off',
     PORT: String(port),
     DATA_DIR: join(folder, 'data'),
     DATABASE_URL: databaseUrl,

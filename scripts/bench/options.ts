@@ -12,6 +12,9 @@ export const parts = [
   'consumer',
   'enqueue',
   'import',
+  'sandbox',
+  'tus',
+  'keys',
 ] as const;
 export type Part = (typeof parts)[number];
 

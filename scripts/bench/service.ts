@@ -38,9 +38,14 @@ const STOP_TIMEOUT_MS = 40_000;
  * way: they count as ever, but never refuse.
  *
  * @param folder its data and its logs; what an earlier service left there is found again
+ * @param env settings beside the defaults
  * @throws Error with the end of its log when it does not become ready
  */
-export async function startService(folder: string, backend: Backend): Promise<Service> {
+export async function startService(
+  folder: string,
+  backend: Backend,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Service> {
   await mkdir(folder, { recursive: true });
   const redis = backend === 'redis' ? await startRedis(folder) : undefined;
   const logFile = join(folder, 'service.log');
@@ -55,10 +60,12 @@ export async function startService(folder: string, backend: Backend): Promise<Se
       HOME: process.env['HOME'],
       NODE_ENV: 'production',
       PORT: String(port),
+      AUTH: 'off',
       DATA_DIR: join(folder, 'data'),
       RATE_LIMIT_MAX: '10000000',
       RATE_LIMIT_EXPENSIVE_MAX: '10000000',
       ...(redis && { REDIS_URL: redis.url }),
+      ...env,
     },
     stdio: ['ignore', log.fd, log.fd],
   });

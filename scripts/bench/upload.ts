@@ -11,6 +11,8 @@ export interface UploadOptions {
   readonly renditions?: readonly object[];
   /** Ask for the answer when the job has ended (`Prefer: wait`), in seconds. */
   readonly waitSeconds?: number;
+  /** Such as a key. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The parts of the job that are used here, as the API sends it. */
@@ -23,7 +25,7 @@ const WAIT_SECONDS = 60;
 export async function upload(
   origin: string,
   photo: Photograph,
-  { renditions = [RENDITION], waitSeconds }: UploadOptions = {},
+  { renditions = [RENDITION], waitSeconds, headers }: UploadOptions = {},
 ): Promise<JobAnswer> {
   const head = [
     `--${BOUNDARY}\r\nContent-Disposition: form-data; name="renditions"\r\n\r\n${JSON.stringify(renditions)}\r\n`,
@@ -36,6 +38,7 @@ export async function upload(
     {
       'content-type': `multipart/form-data; boundary=${BOUNDARY}`,
       ...(waitSeconds !== undefined && { prefer: `wait=${waitSeconds}` }),
+      ...headers,
     },
     // Bytes after the image's end make each upload a new one; no decoder reads them.
     [Buffer.from(head.join('')), photo.data, randomBytes(16), Buffer.from(`\r\n--${BOUNDARY}--\r\n`)],

@@ -3,10 +3,12 @@ import sharp from 'sharp';
 /**
  * Uploads pictures, each unlike any other, with the presets thumbnail and small, to a service that runs.
  *
+ * @param token the key to do it with, where it asks for one
  * @throws Error when the service refuses one
  */
-export async function uploadPictures(count: number, url: string): Promise<void> {
-  for (let index = 0; index < count; index++) await upload(url, index);
+export async function uploadPictures(count: number, url: string, token: string | undefined): Promise<void> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  for (let index = 0; index < count; index++) await upload(url, index, headers);
 }
 
 /** A gradient of two colours under random noise. */
@@ -33,13 +35,13 @@ async function makePicture(index: number): Promise<Buffer> {
     .toBuffer();
 }
 
-async function upload(url: string, index: number): Promise<void> {
+async function upload(url: string, index: number, headers: Readonly<Record<string, string>>): Promise<void> {
   const form = new FormData();
   form.append('preset', 'thumbnail');
   form.append('preset', 'small');
   form.append('metadata', JSON.stringify({ seeded: true, index }));
   form.append('file', new Blob([await makePicture(index)]), `seed-${String(index).padStart(4, '0')}.jpg`);
-  const response = await fetch(new URL('/v1/images', url), { method: 'POST', body: form });
+  const response = await fetch(new URL('/v1/images', url), { method: 'POST', body: form, headers });
   if (!response.ok) throw new Error(`upload ${index}: ${response.status} ${await response.text()}`);
   await response.body?.cancel();
 }

@@ -48,25 +48,23 @@ await t.test('what is no image that we decode, whatever it is called', async (t)
     MVG: 'push graphic-context\nviewbox 0 0 640 480\nimage over 0,0 0,0 "label:@/etc/passwd"\npop graphic-context',
     HTML: '<!doctype html><html><body><script>alert(1)</script></body></html>',
     BMP: Buffer.concat([Buffer.from('BM'), Buffer.alloc(100)]),
-    HEIC: Buffer.concat([Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), Buffer.alloc(100)]),
+    'a HEIC without a header': Buffer.concat([
+      Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic'),
+      Buffer.alloc(100),
+    ]),
     'a PNG without a header': Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
   };
   for (const [name, file] of Object.entries(files)) {
     for (const asked of [raw(file), form(file, { filename: 'picture.png' })]) {
       const { status, code, headers } = await refused(asked);
       t.same([status, code], [415, 'MEDIA_TYPE_UNSUPPORTED'], name);
-      if (!name.startsWith('a PNG')) t.match(headers.get('accept'), /image\/png/, name);
+      if (!name.endsWith('without a header')) t.match(headers.get('accept'), /image\/png/, name);
     }
   }
 });
 
 await t.test('a body of another kind', async (t) => {
-  for (const type of [
-    'application/json',
-    'text/plain',
-    'application/octet-stream',
-    'multipart/mixed; boundary=x',
-  ]) {
+  for (const type of ['text/plain', 'application/octet-stream', 'multipart/mixed; boundary=x']) {
     const { status, code, headers } = await refused({ body: '{}', headers: { 'content-type': type } });
     t.same([status, code], [415, 'MEDIA_TYPE_UNSUPPORTED'], type);
     t.match(headers.get('accept'), /multipart\/form-data.*image\/png/, type);

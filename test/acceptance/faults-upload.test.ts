@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import t from 'tap';
+import { shortForm } from '../faults/short-form.js';
+import { uploadsKilled } from '../faults/uploads-killed.js';
 import { eventually } from '../helpers/events.js';
-import { countRows, gone, hasty, storedFiles, workerPid } from '../helpers/faults.js';
+import { gone, storedFiles, workerPid } from '../helpers/faults.js';
 import { noise } from '../helpers/pictures.js';
 import { type Service, startService } from '../helpers/service.js';
 
@@ -33,27 +35,7 @@ async function sendHalf(service: Service): Promise<HalfUpload> {
   return { sending, answer, rest: file.subarray(file.length / 2) };
 }
 
-t.test('an API that is killed in the middle of an upload leaves no row, and its file goes', async (t) => {
-  const service = await startService(t, { env: { RESIZE_THREADS: '1' } });
-  const worker = await workerPid(service);
-  const { sending, answer } = await sendHalf(service);
-  t.same(await service.kill('SIGKILL'), { code: null, signal: 'SIGKILL' });
-  await t.rejects(answer, 'the client sees that its upload failed');
-  sending.destroy();
-  await gone(worker);
-  t.pass('the worker ends when its supervisor has died');
-  t.equal((await storedFiles(service, 'tmp')).length, 1);
-  const { dataDir, databaseUrl } = service;
-  const again = await startService(t, {
-    dataDir,
-    databaseUrl,
-    env: { ...hasty, RESIZE_THREADS: '1', UPLOAD_TIMEOUT_SECONDS: '1', JOB_TIMEOUT_SECONDS: '1' },
-  });
-  t.equal(await countRows(t, databaseUrl, 'images'), 0);
-  t.match(await again.logged(({ msg, ...line }) => msg === 'maintenance' && line['sweptFiles'] === 1), {});
-  t.same(await storedFiles(again, 'tmp'), []);
-  t.same(await storedFiles(again, 'originals'), []);
-});
+await shortForm(t, uploadsKilled, 0.04);
 
 t.test('an API that is asked to stop in the middle of an upload takes it to its end first', async (t) => {
   const service = await startService(t, { env: { RESIZE_THREADS: '1' } });

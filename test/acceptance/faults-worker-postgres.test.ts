@@ -1,4 +1,5 @@
 import t from 'tap';
-import { workerKilled } from './worker-killed.js';
+import { shortForm } from '../faults/short-form.js';
+import { workerKilled } from '../faults/worker-killed.js';
 
-await workerKilled(t, {});
+await shortForm(t, workerKilled, 0.01, ['postgres']);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { startRedis } from '../helpers/services.js';
-import { workerKilled } from './worker-killed.js';
+import { shortForm } from '../faults/short-form.js';
+import { workerKilled } from '../faults/worker-killed.js';
 
-await workerKilled(t, { redisUrl: (await startRedis(t)).url });
+await shortForm(t, workerKilled, 0.01, ['redis']);

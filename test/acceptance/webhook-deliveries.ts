@@ -36,10 +36,8 @@ export async function webhookDeliveries(t: Test, api: Api): Promise<void> {
       const received = await receiver.received.length(3);
       const events = received.map((each) => verify(webhook.secret, each));
       t.same(events.map(({ type }) => type).sort(), ['image.created', 'image.deleted', 'job.completed']);
-      t.same(
-        events.find(({ type }) => type === 'job.completed')?.data,
-        (await api<Job>(`/v1/jobs/${job.id}`)).body,
-      );
+      const { audit: _, ...shown } = (await api<Job & { audit: unknown }>(`/v1/jobs/${job.id}`)).body;
+      t.same(events.find(({ type }) => type === 'job.completed')?.data, shown, 'but for what is for admins');
       t.equal(events.find(({ type }) => type === 'image.deleted')?.data.id, image.id);
 
       const list = await settled(webhook.id, 3);

@@ -32,17 +32,31 @@ export interface EventClient {
  * Opens a stream as an EventSource does, and comes again after a 503: the service may have just started on a
  * busy machine. It is closed with the test.
  */
-export function follow(t: Teardown, url: string, path: string, lastId?: string): Promise<EventClient> {
+export function follow(
+  t: Teardown,
+  url: string,
+  path: string,
+  lastId?: string,
+  token?: string,
+): Promise<EventClient> {
   return eventually(async () => {
-    const client = await open(t, url, path, lastId);
+    const client = await open(t, url, path, {
+      ...(lastId !== undefined && { 'last-event-id': lastId }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    });
     return client.status === 503 ? undefined : client;
   });
 }
 
-async function open(t: Teardown, url: string, path: string, lastId?: string): Promise<EventClient> {
+async function open(
+  t: Teardown,
+  url: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<EventClient> {
   const request = get(new URL(path, url), {
     agent: false,
-    headers: { accept: 'text/event-stream', ...(lastId !== undefined && { 'last-event-id': lastId }) },
+    headers: { accept: 'text/event-stream', ...headers },
   });
   t.teardown(() => request.destroy());
   const [response]: IncomingMessage[] = await once(request, 'response');

@@ -23,3 +23,8 @@ export function animation(frames: Buffer[]): Promise<Buffer> {
     .gif()
     .toBuffer();
 }
+
+/** Noise as a PNG that is not compressed: large, and quickly made. */
+export function bitmap(width: number, height: number): Promise<Buffer> {
+  return noise(width, height).png({ compressionLevel: 0 }).toBuffer();
+}

@@ -1,6 +1,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { RenderOutcome, RenderTask } from '../../lib/renditions/render-task.js';
+import {
+  monotonicMs,
+  type RenderOutcome,
+  type RenderTask,
+  TaskSignal,
+} from '../../lib/renditions/render-task.js';
 import resize from '../../workers/resize.js';
 import { HANGS_ONCE_WIDTH, KILLS_WIDTH } from './poison.js';
 
@@ -12,6 +17,7 @@ export default async function poisoned(task: RenderTask): Promise<RenderOutcome>
     const mark = join(output ?? '', `hung-${basename(task.input)}`);
     if (!existsSync(mark)) {
       writeFileSync(mark, '');
+      if (task.signal) Atomics.store(task.signal, TaskSignal.startedAt, monotonicMs());
       // As in native code that never returns: no event, no signal and no timer gets through.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     }

@@ -1,10 +1,10 @@
-import type { Test } from 'tap';
 import { openDatabase } from '../../lib/database/client.js';
 import { recordCrash } from '../../lib/jobs/repository.js';
 import { type Supervisor, startSupervisor } from '../../workers/supervisor.js';
 import { testConfig } from './config.js';
 import { type LogLine, Recorder, recordingLogger } from './events.js';
-import { type Service, startService } from './service.js';
+import { type Service, type ServiceOptions, startService } from './service.js';
+import type { Teardown } from './services.js';
 
 /** A picture of this width kills the process of the thread that decodes it. */
 export const KILLS_WIDTH = 666;
@@ -22,10 +22,11 @@ export interface PoisonedService {
 
 /** Starts an API process, and a worker process under a supervisor of the test's own. */
 export async function startPoisoned(
-  t: Test,
+  t: Teardown,
   env: Readonly<{ [name: string]: string }>,
+  options: Pick<ServiceOptions, 'databaseUrl'> = {},
 ): Promise<PoisonedService> {
-  const service = await startService(t, { env: { ...env, ROLE: 'api' } });
+  const service = await startService(t, { ...options, env: { ...env, ROLE: 'api' } });
   const databaseUrl = service.databaseUrl ?? '';
   const { log, lines: logged } = recordingLogger();
   const database = openDatabase({

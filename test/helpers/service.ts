@@ -140,6 +140,8 @@ function environment(
     HOME,
     NODE_ENV: 'production',
     PORT: '0',
+    // Who tests keys switches them on.
+    AUTH: 'off',
     DATA_DIR: dataDir,
     ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
     ...(options.redisUrl !== undefined && { REDIS_URL: options.redisUrl }),

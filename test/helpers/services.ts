@@ -3,7 +3,6 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
-import rootTest from 'tap';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../lib/database/embedded-postgres.js';
 import { type RedisServer, startRedisServer } from './redis-server.js';
 
@@ -61,20 +60,28 @@ export interface TestPostgres {
   /** A database of it; the same after a restart. */
   readonly url: string;
   stop(): Promise<void>;
+  /** Ends it as `pg_ctl stop -m immediate` does: without a checkpoint, and every connection cut. */
+  crash(): Promise<void>;
   /** Starts it again after a stop, with its data. */
   restart(): Promise<void>;
 }
 
-/** Starts a PostgreSQL for this test alone, which the test may stop. */
-export async function startPostgres(t: Teardown): Promise<TestPostgres> {
+/**
+ * Starts a PostgreSQL for this test alone, which the test may stop. One that is crashed wants to be
+ * `durable`, or it loses what it had acknowledged.
+ */
+export async function startPostgres(t: Teardown, { durable = false } = {}): Promise<TestPostgres> {
   const dataDir = await temporaryFolder(t);
-  const start = (): Promise<EmbeddedPostgres> =>
-    startEmbeddedPostgres({ dataDir, log: () => {}, durable: false });
+  const start = (): Promise<EmbeddedPostgres> => startEmbeddedPostgres({ dataDir, log: () => {}, durable });
   let server = await start();
   t.teardown(() => server.stop());
   return {
     url: server.url,
     stop: () => server.stop(),
+    crash: () => {
+      process.kill(server.pid, 'SIGQUIT');
+      return server.stop();
+    },
     restart: async () => {
       await server.stop();
       const { url } = server;
@@ -87,9 +94,17 @@ export async function startPostgres(t: Teardown): Promise<TestPostgres> {
 // `npm test` starts one server of each kind for all files. A file that is run by hand starts its own.
 const sharedPostgres = once(
   process.env['TEST_DATABASE_URL'],
-  async () => (await startPostgres(rootTest)).url,
+  async () => (await startPostgres(await wholeFile())).url,
 );
-const sharedRedis = once(process.env['TEST_REDIS_URL'], async () => (await startRedis(rootTest)).url);
+const sharedRedis = once(
+  process.env['TEST_REDIS_URL'],
+  async () => (await startRedis(await wholeFile())).url,
+);
+
+/** Ends with the test file. Loaded late: the fault suite is no test, and has its own servers. */
+async function wholeFile(): Promise<Teardown> {
+  return (await import('tap')).default;
+}
 
 function once(given: string | undefined, start: () => Promise<string>): () => Promise<string> {
   let url = given === undefined ? undefined : Promise.resolve(given);

@@ -16,13 +16,13 @@ export interface SmallDisk {
   free(service: Service, pids: readonly number[]): Promise<void>;
 }
 
-const bytes = 2 * 1024 * 1024;
+const MIB = 1024 * 1024;
 
 /**
- * Gives a service 2 MiB to store in: a file system in memory that only its processes see, which goes
+ * Gives a service a little to store in, 2 MiB unless told: a file system in memory that only its processes see, which goes
  * with them. Where the system allows no mount, the limit on the size of a file stands in for it.
  */
-export async function smallDisk(t: Teardown): Promise<SmallDisk> {
+export async function smallDisk(t: Teardown, bytes = 2 * MIB): Promise<SmallDisk> {
   const dataDir = await temporaryFolder(t);
   const store = join(dataDir, 'store');
   mkdirSync(store);
@@ -38,10 +38,10 @@ export async function smallDisk(t: Teardown): Promise<SmallDisk> {
   const launcher = launchers.find(
     ([program = '', ...args]) => spawnSync(program, [...args, 'true']).status === 0,
   );
-  return launcher ? mounted(dataDir, launcher) : limited(dataDir);
+  return launcher ? mounted(dataDir, launcher, bytes) : limited(dataDir, bytes);
 }
 
-function mounted(dataDir: string, launcher: readonly string[]): SmallDisk {
+function mounted(dataDir: string, launcher: readonly string[], bytes: number): SmallDisk {
   const seen = ({ pid }: Service): string => join(`/proc/${pid}/root`, dataDir);
   const filler = (service: Service): string => join(seen(service), 'store', 'filler');
   return {
@@ -62,7 +62,7 @@ function mounted(dataDir: string, launcher: readonly string[]): SmallDisk {
   };
 }
 
-function limited(dataDir: string): SmallDisk {
+function limited(dataDir: string, bytes: number): SmallDisk {
   const limit = (pids: readonly number[], size: number | 'unlimited'): void => {
     for (const pid of pids) {
       const { status, stderr } = spawnSync('prlimit', [`--pid=${pid}`, `--fsize=${size}:`], {

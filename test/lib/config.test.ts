@@ -15,6 +15,7 @@ t.test('with nothing set everything has the documented default', async (t) => {
     redisUrl: undefined,
     maxUploadBytes: 50 * 1024 * 1024,
     maxInputPixels: 100_000_000,
+    maxInputFrames: 512,
     maxOutputPixels: 50_000_000,
     maxQueuedJobs: 10_000,
     maxWaitSeconds: 60,

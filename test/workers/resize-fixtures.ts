@@ -96,6 +96,7 @@ export async function taskFor(
       output: join(folder, `output-${index}`),
     })),
     maxInputPixels: 100_000_000,
+    maxInputFrames: 512,
     maxOutputPixels: 50_000_000,
     timeoutSeconds: 60,
     ...change,

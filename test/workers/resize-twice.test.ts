@@ -1,9 +1,11 @@
 import t from 'tap';
+import { Breakers } from '../../lib/breaker/breakers.js';
 import { findImage } from '../../lib/images/repository.js';
 import { openOutbound } from '../../lib/outbound/client.js';
 import { findRenditions } from '../../lib/renditions/repository.js';
 import { renditionKey, renditionPrefix } from '../../lib/storage/keys.js';
 import { consume } from '../../workers/consumer.js';
+import { FetchPlaces } from '../../workers/fetch-places.js';
 import { startResizePool } from '../../workers/pool.js';
 import { resizeProcessor } from '../../workers/processors/resize.js';
 import { madeBy } from '../helpers/client.js';
@@ -11,16 +13,30 @@ import { latch } from '../helpers/events.js';
 import { openJobWorld, workerParts } from '../helpers/jobs.js';
 
 const world = await openJobWorld(t);
-const { database, store, config } = world;
+const { database, dispatcher, store, config } = world;
 const pool = startResizePool(new URL('../../workers/resize.js', import.meta.url), 2);
 t.teardown(() => pool.close());
 const outbound = openOutbound({ allowPrivateHosts: false });
 t.teardown(() => outbound.close());
+const breakers = new Breakers();
+const places = new FetchPlaces(2);
+const stopping = new AbortController().signal;
 
 /** Delivers a job to a worker of its own, as two processes would take it at the same moment. */
 function deliver(
   id: string,
-  run = resizeProcessor({ database, store, outbound, pool, config, onHang: () => {} }).run,
+  run = resizeProcessor({
+    database,
+    store,
+    dispatcher,
+    outbound,
+    breakers,
+    places,
+    stopping,
+    pool,
+    config,
+    onHang: () => {},
+  }).run,
 ) {
   const processor = { type: 'resize', run } as const;
   const take = consume({ ...workerParts(world), processor });
@@ -34,7 +50,18 @@ async function files(prefix: string): Promise<string[]> {
 }
 
 t.test('two deliveries of a job at the same moment do its work once', async (t) => {
-  const { run } = resizeProcessor({ database, store, outbound, pool, config, onHang: () => {} });
+  const { run } = resizeProcessor({
+    database,
+    store,
+    dispatcher,
+    outbound,
+    breakers,
+    places,
+    stopping,
+    pool,
+    config,
+    onHang: () => {},
+  });
   for (const round of [1, 2, 3]) {
     const both = [latch(), latch()] as const;
     const job = await world.newJob(['thumbnail', 'small']);
@@ -70,10 +97,18 @@ t.test(
     const slow = deliver(job.id, async (taken, context) => {
       started.open();
       await failed.opened;
-      await resizeProcessor({ database, store, outbound, pool, config, onHang: () => {} }).run(
-        taken,
-        context,
-      );
+      await resizeProcessor({
+        database,
+        store,
+        dispatcher,
+        outbound,
+        breakers,
+        places,
+        stopping,
+        pool,
+        config,
+        onHang: () => {},
+      }).run(taken, context);
     });
     await started.opened;
     await t.rejects(deliver(job.id, () => Promise.reject(new Error('broken'))));

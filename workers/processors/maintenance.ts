@@ -12,8 +12,12 @@ import { cleanQueue, keepPaused } from '../../lib/jobs/operate.js';
 import { markEnqueued, unverifiedJobs } from '../../lib/jobs/repository.js';
 import type { Logger } from '../../lib/logger.js';
 import type { JobQueue } from '../../lib/queue/queue.js';
+import { forgetAbandoned } from '../../lib/sources/repository.js';
+import { cautiousNow } from '../../lib/steady-clock.js';
 import type { BlobStore } from '../../lib/storage/blob-store.js';
 import { exportKey } from '../../lib/storage/keys.js';
+import { UploadFiles } from '../../lib/uploads/files.js';
+import { sweepUploads } from '../../lib/uploads/sweep.js';
 
 /** What maintenance looks after. */
 export interface MaintenanceDeps {
@@ -29,6 +33,8 @@ export interface MaintenanceDeps {
     | 'jobLockSeconds'
     | 'eventTtlMinutes'
     | 'exportTtlHours'
+    | 'uploadTtlHours'
+    | 'dataDir'
     | 'retentionDays'
   >;
   readonly log: Logger;
@@ -39,7 +45,7 @@ const DAY_SECONDS = 86_400;
 
 /**
  * The repeating clean-up. Each part is safe to run at any time and twice: it hands over jobs that the
- * queue does not hold, removes the files that deletions left behind and those of exports that have expired,
+ * queue does not hold, removes the files that deletions left behind and those of exports and uploads that have expired,
  * sweeps temporary files, and forgets expired idempotency keys, old events and old jobs.
  */
 export async function maintain(deps: MaintenanceDeps): Promise<void> {
@@ -53,8 +59,10 @@ export async function maintain(deps: MaintenanceDeps): Promise<void> {
   const abandonedMs = 2000 * Math.max(config.uploadTimeoutSeconds, config.jobTimeoutSeconds);
   const expired = await removeExpired(deps);
   const imports = await sweepImports(database, store, config.exportTtlHours);
-  const swept = await store.sweepTemporary(abandonedMs, Date.now());
+  const uploads = await sweepUploads(database, new UploadFiles(config), config.uploadTtlHours);
+  const swept = await store.sweepTemporary(abandonedMs, cautiousNow());
   const keys = await database.query('idempotencyKeys.dropExpired', (sql) => dropExpiredKeys(sql, 20 * BATCH));
+  await database.query('imageSources.forgetAbandoned', forgetAbandoned);
   const events = await removeOldEvents(database, config.eventTtlMinutes);
   const jobs = await removeOldJobs(deps);
   const done = {
@@ -63,11 +71,12 @@ export async function maintain(deps: MaintenanceDeps): Promise<void> {
     removedBlobs: blobs.length,
     removedExports: expired,
     removedImports: imports,
+    removedUploads: uploads,
     sweptFiles: swept,
     droppedKeys: keys,
     removedEvents: events,
   };
-  log[handedOver + blobs.length + expired + imports + swept + keys + jobs > 0 ? 'info' : 'debug'](
+  log[handedOver + blobs.length + expired + imports + uploads + swept + keys + jobs > 0 ? 'info' : 'debug'](
     done,
     'maintenance',
   );

@@ -5,6 +5,7 @@ import { cancelledAmong } from '../../lib/jobs/cancel.js';
 import { Cancelled } from '../../lib/jobs/cancelled.js';
 import type { Dispatcher } from '../../lib/jobs/dispatcher.js';
 import type { JobRowOf } from '../../lib/jobs/job.js';
+import { postponeJob } from '../../lib/jobs/postpone.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Attempt } from '../../lib/notifications/attempt.js';
 import { GIVE_UP_MS } from '../../lib/notifications/backoff.js';
@@ -13,12 +14,7 @@ import type { DeliveryRow } from '../../lib/notifications/delivery-row.js';
 import { loadDelivery, type Target } from '../../lib/notifications/load-delivery.js';
 import { switchedOffText } from '../../lib/notifications/mail-text.js';
 import type { Mailer } from '../../lib/notifications/mailer.js';
-import {
-  deliveryFailed,
-  postponeJob,
-  putBack,
-  recordPostponed,
-} from '../../lib/notifications/record-attempt.js';
+import { deliveryFailed, putBack, recordPostponed } from '../../lib/notifications/record-attempt.js';
 import { sendWebhook } from '../../lib/notifications/send-webhook.js';
 import { settle } from '../../lib/notifications/settle.js';
 import type { Outbound } from '../../lib/outbound/client.js';

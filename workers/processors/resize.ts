@@ -7,11 +7,12 @@ import type { JobRowOf, RenditionRequest } from '../../lib/jobs/job.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import { optionsHash } from '../../lib/renditions/canonical.js';
 import { contentTypeOf, extensionOf } from '../../lib/renditions/formats.js';
-import type { RenderedFile } from '../../lib/renditions/render-task.js';
+import { type RenderedFile, TaskSignal } from '../../lib/renditions/render-task.js';
 import { summariseRendition } from '../../lib/renditions/rendition.js';
 import { findRenditions, insertRenditions, type NewRendition } from '../../lib/renditions/repository.js';
 import type { SourceFacts } from '../../lib/renditions/source-facts.js';
 import { originalKey, renditionKey } from '../../lib/storage/keys.js';
+import { newTaskSignal, watchForHang } from '../hang-watch.js';
 import type { ResizePool } from '../pool.js';
 import type { JobContext, Processor } from './processor.js';
 import { plannedOfSource, receiveSource, type SourceDeps } from './source.js';
@@ -40,15 +41,13 @@ interface Making {
   readonly output: string;
 }
 
-// libvips checks its time-out between tiles: a thread this late is stuck.
-const HANG_GRACE_SECONDS = 5;
-
 /** Makes the renditions of a resize job that do not stand yet, and ends the job. */
 export function resizeProcessor(deps: ResizeDeps): Processor<'resize'> {
   return {
     type: 'resize',
     run: async (job, context) => {
       const subject = await subjectOf(deps, job, context);
+      if (!subject) return context.waits();
       const { image, standing, wanted } = subject;
       const ids = new Set(standing.map(({ id }) => id));
       const making = wanted
@@ -71,11 +70,17 @@ export function resizeProcessor(deps: ResizeDeps): Processor<'resize'> {
   };
 }
 
-/** The image of a job, which a row of an import has first to fetch, and its renditions. */
-async function subjectOf(deps: ResizeDeps, job: ResizeJob, { signal }: JobContext): Promise<Subject> {
+/** The image of a job, which it may have to get first, and its renditions. Undefined: the job was put off. */
+async function subjectOf(
+  deps: ResizeDeps,
+  job: ResizeJob,
+  { signal }: JobContext,
+): Promise<Subject | undefined> {
   const { database } = deps;
   const { source, renditions } = job.request;
-  const fetched = source && job.imageId === null ? await receiveSource(deps, job, source, signal) : undefined;
+  const isToGet = source !== undefined && job.imageId === null;
+  const fetched = isToGet ? await receiveSource(deps, job, source, signal) : undefined;
+  if (isToGet && !fetched) return undefined;
   const imageId = fetched?.id ?? job.imageId ?? '';
   const [found, standing] = await database.query('images.findForResize', (sql) =>
     Promise.all([fetched ?? findImage(sql, job.tenantId, imageId), findRenditions(sql, [imageId])]),
@@ -106,31 +111,29 @@ async function render(
     // Deleted since its row was read.
     throw error instanceof Problem && error.code === 'NOT_FOUND' ? imageGone() : error;
   });
-  const cancelled = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const cancel = (): void => void Atomics.store(cancelled, 0, 1);
+  const signal = newTaskSignal();
+  const cancel = (): void => void Atomics.store(signal, TaskSignal.cancelled, 1);
   context.signal.addEventListener('abort', cancel, { once: true });
   const steps = making.length > 1 ? followSteps(context) : undefined;
   // Those before it have their time first: one that runs, one that waits in the thread, and the pool's.
-  const turns = pool.waiting + 3;
-  const hang = setTimeout(
-    () => onHang(job.id),
-    (turns * config.jobTimeoutSeconds + HANG_GRACE_SECONDS) * 1000,
-  );
+  const limits = { timeoutSeconds: config.jobTimeoutSeconds, turns: pool.waiting + 3 };
+  const watch = watchForHang(signal, limits, () => onHang(job.id));
   try {
     const outcome = await pool.run({
       input,
       source: factsOf(image),
       renditions: making.map(({ request, output }) => ({ id: request.id, options: request.options, output })),
       maxInputPixels: config.maxInputPixels,
+      maxInputFrames: config.maxInputFrames,
       maxOutputPixels: config.maxOutputPixels,
       timeoutSeconds: config.jobTimeoutSeconds,
-      cancelled,
+      signal,
       ...(steps && { progress: steps.port }),
     });
     if (!outcome.ok) throw new Problem(outcome.problem.code, outcome.problem.detail);
     return outcome.files;
   } finally {
-    clearTimeout(hang);
+    watch.stop();
     context.signal.removeEventListener('abort', cancel);
     await steps?.close();
   }

@@ -1,14 +1,15 @@
+import { TaskSignal } from '../../lib/renditions/render-task.js';
 import { timedOut } from './failures.js';
 
 /** The time that a task has, shared by all its pipelines; it is over at once when the task is cancelled. */
 export class Deadline {
   readonly #at: number;
-  readonly #cancelled: Int32Array | undefined;
+  readonly #signal: Int32Array | undefined;
 
-  /** @param cancelled see `RenderTask` */
-  constructor(seconds: number, cancelled?: Int32Array) {
+  /** @param signal see `RenderTask` */
+  constructor(seconds: number, signal?: Int32Array) {
     this.#at = performance.now() + seconds * 1000;
-    this.#cancelled = cancelled;
+    this.#signal = signal;
   }
 
   /**
@@ -18,7 +19,8 @@ export class Deadline {
    */
   secondsLeft(): number {
     const left = this.#at - performance.now();
-    if (left <= 0 || (this.#cancelled && Atomics.load(this.#cancelled, 0) !== 0)) throw timedOut();
+    const isCancelled = this.#signal && Atomics.load(this.#signal, TaskSignal.cancelled) !== 0;
+    if (left <= 0 || isCancelled) throw timedOut();
     return Math.min(3600, Math.ceil(left / 1000));
   }
 }

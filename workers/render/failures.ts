@@ -1,7 +1,10 @@
 import { Problem, storageProblem } from '../../lib/errors.js';
+import { UndecodableHeic } from './heic/decode.js';
 
+/** Words of libvips, its decoders and V8 for memory that they did not get. */
+const outOfMemory = /out of memory|allocate memory|memory allocation error|allocation failed/i;
 /** Words of libvips and sharp for what the file is not to blame for: another attempt may go well. */
-const notTheFile = /input file is missing|unable to open|out of memory|allocate memory/i;
+const notTheFile = /input file is missing|unable to open/i;
 
 /**
  * Runs a pipeline that reads the uploaded file and gives its failure a name.
@@ -31,19 +34,32 @@ export async function readingPixels<T>(run: () => Promise<T>): Promise<T> {
 }
 
 function imageProblem(error: unknown, maxInputPixels: number): unknown {
-  if (!(error instanceof Error) || error instanceof Problem || notTheFile.test(error.message)) return error;
+  if (!(error instanceof Error) || error instanceof Problem) return error;
+  if (notTheFile.test(error.message) || outOfMemory.test(error.message)) return error;
   const [reason = ''] = error.message.split('\n');
-  if (reason.includes('exceeds pixel limit')) {
-    return new Problem(
-      'INPUT_TOO_MANY_PIXELS',
-      `The image has more than ${maxInputPixels} pixels over all its frames, the most that is decoded.`,
-      { cause: error },
-    );
-  }
+  if (reason.includes('exceeds pixel limit')) return tooManyPixels(error, maxInputPixels);
   if (reason.startsWith('timeout:')) return timedOut();
+  return corrupt(error, reason);
+}
+
+/** The problem that the HEIC decoder's failure is; every other error as it is. */
+export function heicProblem(error: unknown, maxInputPixels: number): unknown {
+  if (!(error instanceof UndecodableHeic)) return error;
+  return error.isTooLarge ? tooManyPixels(error, maxInputPixels) : corrupt(error, error.message);
+}
+
+function tooManyPixels(cause: Error, maxInputPixels: number): Problem {
+  return new Problem(
+    'INPUT_TOO_MANY_PIXELS',
+    `The image has more than ${maxInputPixels} pixels over all its frames, the most that is decoded.`,
+    { cause },
+  );
+}
+
+function corrupt(cause: Error, reason: string): Problem {
   // The decoders' words help, but some of them name a path on disk.
-  const detail = reason.includes('/') ? '' : ` (${reason})`;
-  return new Problem('IMAGE_CORRUPT', `The image is damaged or not whole${detail}.`, { cause: error });
+  const detail = reason === '' || reason.includes('/') ? '' : ` (${reason})`;
+  return new Problem('IMAGE_CORRUPT', `The image is damaged or not whole${detail}.`, { cause });
 }
 
 /** The problem of a task that ran out of its time. */
@@ -53,6 +69,13 @@ export function timedOut(): Problem {
 
 /** The problem behind a failed task, or undefined when it is no one's fault and may be tried again. */
 export function problemOf(error: unknown): Problem | undefined {
+  if (error instanceof Error && !(error instanceof Problem) && outOfMemory.test(error.message)) {
+    return new Problem(
+      'DECODER_OUT_OF_MEMORY',
+      'The image takes more memory to work on than the worker process may have.',
+      { cause: error },
+    );
+  }
   const known = storageProblem(error);
   return known instanceof Problem ? known : undefined;
 }

@@ -2,6 +2,9 @@ import readExif from 'exif-reader';
 import type { Exif, Metadata, Sharp } from 'sharp';
 import { isReadableExif } from './exif-budget.js';
 
+/** What an original's file has. */
+export type KeptSource = Pick<Metadata, 'exif' | 'xmpAsString'>;
+
 /** What `keepMetadata` keeps: written anew, tag by tag, so that nothing unknown comes along. */
 export interface KeptMetadata {
   readonly exif?: Exif;
@@ -29,7 +32,7 @@ const staleTags = /GPS|Interop|Pixel[XY]Dimension|ColorSpace|MakerNote/i;
 const tellsPlace = /gps|location|latitude|longitude|countrycode|photoshop:(city|state|country)|sublocation/i;
 
 /** The metadata of an original that a rendition may carry: never the place, never the orientation. */
-export function keepable({ exif, xmpAsString }: Pick<Metadata, 'exif' | 'xmpAsString'>): KeptMetadata {
+export function keepable({ exif, xmpAsString }: KeptSource): KeptMetadata {
   const keptExif = exif && keepableExif(exif);
   const keptXmp = xmpAsString === undefined ? undefined : keepableXmp(xmpAsString);
   return { ...(keptExif && { exif: keptExif }), ...(keptXmp !== undefined && { xmp: keptXmp }) };

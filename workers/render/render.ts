@@ -4,7 +4,8 @@ import { outputSize, type Size, uprightSize } from '../../lib/renditions/geometr
 import type { RenderedFile, RenderTask, RenditionTask } from '../../lib/renditions/render-task.js';
 import { Deadline } from './deadline.js';
 import { encode } from './encode.js';
-import { withMetadata } from './metadata.js';
+import { type Readable, toReadable } from './heic/still.js';
+import { type KeptSource, withMetadata } from './metadata.js';
 import { scalesFirst, shape } from './operations.js';
 import { type Original, openOriginal } from './original.js';
 import { type Limits, pixelStage, type Stage, toPixels } from './stage.js';
@@ -25,14 +26,24 @@ export interface Rendered {
  * @throws Problem for what is the image's or the request's fault; nothing is being written any more then
  */
 export async function renderAll(task: RenderTask): Promise<Rendered> {
-  const { maxInputPixels, maxOutputPixels, timeoutSeconds, cancelled, renditions } = task;
-  const deadline = new Deadline(timeoutSeconds, cancelled);
-  const limits: Limits = { maxInputPixels, maxOutputPixels, deadline };
+  const deadline = new Deadline(task.timeoutSeconds, task.signal);
+  deadline.secondsLeft();
+  const readable = await toReadable(task);
+  try {
+    return await renderReadable(readable, deadline);
+  } finally {
+    await readable.close();
+  }
+}
+
+async function renderReadable({ task, metadata }: Readable, deadline: Deadline): Promise<Rendered> {
+  const { maxInputPixels, maxInputFrames, maxOutputPixels, renditions } = task;
+  const limits: Limits = { maxInputPixels, maxInputFrames, maxOutputPixels, deadline };
   const files = new Map<RenditionTask, RenderedFile>();
   let writing: Promise<void> = Promise.resolve();
   try {
     for (const group of bySelection(renditions)) {
-      const original = await open(task, group, limits);
+      const original = await open(task, group, limits, metadata);
       for (const rendition of group) {
         const { file, data } = await render(original, rendition, limits);
         await writing;
@@ -64,14 +75,23 @@ function bySelection(renditions: readonly RenditionTask[]): RenditionTask[][] {
 }
 
 /** A lone rendition is made straight from the file, several from pixels that were decoded once. */
-async function open(task: RenderTask, group: readonly RenditionTask[], limits: Limits): Promise<Original> {
+async function open(
+  task: RenderTask,
+  group: readonly RenditionTask[],
+  limits: Limits,
+  metadata: KeptSource | undefined,
+): Promise<Original> {
   const [first] = group;
   if (!first) throw new Error('a group has at least one rendition');
   // Metadata is written to fresh pixels: a pipeline from the file would carry over what we never read.
   const straight = group.length === 1 && !first.options.keepMetadata;
   const trustFacts = straight && task.source.contentType === 'image/jpeg';
   const keepsMetadata = group.some(({ options }) => options.keepMetadata);
-  const original = await openOriginal(task, first.options, limits, { trustFacts, keepsMetadata });
+  const original = await openOriginal(task, first.options, limits, {
+    trustFacts,
+    keepsMetadata,
+    metadata,
+  });
   return straight ? original : { ...original, stage: await decode(original.stage, group, limits) };
 }
 

@@ -27,6 +27,7 @@ export interface Stage {
 /** What every stage of a task goes by. */
 export interface Limits {
   readonly maxInputPixels: number;
+  readonly maxInputFrames: number;
   readonly maxOutputPixels: number;
   readonly deadline: Deadline;
 }

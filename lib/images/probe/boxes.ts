@@ -65,6 +65,25 @@ export class Cursor {
     return this.#bytes.readUIntBE(this.#at - bytes, bytes);
   }
 
+  /** An unsigned number of 4 or 8 bytes, as boxes choose; others are none. @throws UnreadableHeader */
+  number(bytes: number): number {
+    if (bytes === 4) return this.take(4);
+    if (bytes === 8) return this.take(4) * 2 ** 32 + this.take(4);
+    throw new UnreadableHeader('a box has numbers of an odd size');
+  }
+
+  /** The next bytes as text, a letter each. */
+  text(bytes: number): string {
+    this.skip(bytes);
+    return this.#bytes.toString('latin1', this.#at - bytes, this.#at);
+  }
+
+  /** Leaves bytes out. @throws UnreadableHeader when the box ends before */
+  skip(bytes: number): void {
+    if (this.#at + bytes > this.#bytes.length) throw new UnreadableHeader('a box is shorter than it says');
+    this.#at += bytes;
+  }
+
   /** What a full box begins with (ISO/IEC 14496-12, 4.2.2). */
   fullBoxHeader(): { version: number; flags: number } {
     return { version: this.take(1), flags: this.take(3) };

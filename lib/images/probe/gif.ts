@@ -18,7 +18,7 @@ const monitorSizes: ReadonlySet<string> = new Set([
 ]);
 
 /** Walks a GIF's blocks to its end: nothing else tells how many frames it has, and whether one is transparent. */
-export const readGif: HeaderReader = async (file, pages) => {
+export const readGif: HeaderReader = async (file, tally) => {
   const screen = await file.exactly(0, 13);
   let canvas: Canvas | undefined;
   let hasAlpha = false;
@@ -33,8 +33,8 @@ export const readGif: HeaderReader = async (file, pages) => {
       // Behind the palette stands the code size, one byte.
       at = await endOfSubBlocks(file, at + 10 + paletteBytes(block.readUInt8(9)) + 1);
       // A frame that is cut off does not count, but for the first.
-      if (at > file.size && pages.pages > 0) break;
-      pages.add(canvas.width, canvas.height);
+      if (at > file.size && tally.pages > 0) break;
+      tally.add(canvas.width, canvas.height);
       hasAlpha ||= isTransparent;
       isTransparent = false;
     } else {

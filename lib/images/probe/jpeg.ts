@@ -6,6 +6,10 @@ import { exifOrientation } from './tiff-fields.js';
 const startOfScan = 0xda;
 const endOfImage = 0xd9;
 const app1 = 0xe1;
+/** Application segments, which hold EXIF, XMP, profiles and what cameras leave, and comments. */
+const app2 = 0xe2;
+const app15 = 0xef;
+const comment = 0xfe;
 /** Baseline, extended and progressive frames, Huffman or arithmetic: the ones that libjpeg decodes. */
 const decodableFrames: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2, 0xc9, 0xca]);
 /** Lossless and hierarchical frames. */
@@ -20,17 +24,21 @@ interface Segment {
 }
 
 /** Reads a JPEG's segments up to its first scan; the thumbnail, a JPEG too, lies within one of them. */
-export const readJpeg: HeaderReader = async (file) => {
+export const readJpeg: HeaderReader = async (file, tally) => {
   let size: { width: number; height: number } | undefined;
   let orientation: Orientation | undefined;
   for await (const { marker, start, length } of segments(file)) {
     if (otherFrames.has(marker)) throw new UnreadableHeader('it is lossless or hierarchical');
     if (decodableFrames.has(marker)) {
-      const frame = await file.exactly(start, 5);
+      const frame = await file.exactly(start, 6);
+      tally.bands(frame.readUInt8(5));
       size ??= { height: frame.readUInt16BE(1), width: frame.readUInt16BE(3) };
-    } else if (marker === app1 && orientation === undefined) {
-      const content = await file.upTo(start, length);
-      if (content.toString('latin1', 0, 4) === 'Exif') orientation = exifOrientation(content);
+    } else if (marker === comment || (marker >= app1 && marker <= app15)) {
+      const content = await file.upTo(start, marker === app1 && orientation === undefined ? length : 12);
+      const name = content.toString('latin1', 0, 12);
+      if (marker === app2 && name === 'ICC_PROFILE\0') tally.profile(length);
+      else tally.metadata(length);
+      if (marker === app1 && name.startsWith('Exif')) orientation ??= exifOrientation(content);
     }
   }
   if (!size) throw new UnreadableHeader('it has no frame header');

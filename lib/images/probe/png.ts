@@ -1,5 +1,6 @@
 import { UnreadableHeader } from './byte-reader.js';
 import type { HeaderReader, Orientation } from './header.js';
+import { countText } from './png-text.js';
 import { exifBytes, exifOrientation } from './tiff-fields.js';
 
 /** Colour types with an alpha channel (PNG, third edition, 11.2.1). */
@@ -9,7 +10,7 @@ const colourTypesWithAlpha: ReadonlySet<number> = new Set([4, 6]);
 const chunkOverhead = 12;
 
 /** Reads a PNG's chunks before its pixels; the frames of an APNG do not count, decoders here show the first. */
-export const readPng: HeaderReader = async (file) => {
+export const readPng: HeaderReader = async (file, tally) => {
   const first = await file.exactly(8, 18);
   if (first.toString('latin1', 4, 8) !== 'IHDR') throw new UnreadableHeader('its first chunk is not IHDR');
   let hasAlpha = colourTypesWithAlpha.has(first.readUInt8(17));
@@ -20,6 +21,7 @@ export const readPng: HeaderReader = async (file) => {
     if (chunk.length < 8 || type === 'IDAT' || type === 'IEND') break;
     const length = chunk.readUInt32BE(0);
     if (type === 'tRNS') hasAlpha = true;
+    await countText(file, type, at + 8, length, tally);
     if (type === 'eXIf') orientation = exifOrientation(await file.upTo(at + 8, Math.min(length, exifBytes)));
     at += chunkOverhead + length;
   }

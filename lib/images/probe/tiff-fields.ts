@@ -25,7 +25,12 @@ export const tag = {
   height: 257,
   photometric: 262,
   orientation: 274,
+  description: 270,
   samplesPerPixel: 277,
+  xmp: 700,
+  iptc: 33_723,
+  photoshop: 34_377,
+  profile: 34_675,
 } as const;
 
 const knownTags: ReadonlySet<number> = new Set(Object.values(tag));
@@ -54,6 +59,22 @@ export function readFields(entries: Buffer, order: ByteOrder, isBig: boolean): R
     if (value !== undefined) fields.set(key, value);
   }
   return fields;
+}
+
+/** Bytes of a value, by its type (TIFF 6.0, section 2, and BigTIFF's own). */
+const typeBytes = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
+
+/** How many bytes the values of the known fields have, by tag; none of them is read. */
+export function readCounts(entries: Buffer, order: ByteOrder, isBig: boolean): ReadonlyMap<number, number> {
+  const step = isBig ? bigEntryBytes : entryBytes;
+  const counts = new Map<number, number>();
+  for (let at = 0; at + step <= entries.length; at += step) {
+    const key = order.u16(entries, at);
+    if (!knownTags.has(key) || counts.has(key)) continue;
+    const count = isBig ? order.u64(entries, at + 4) : order.u32(entries, at + 4);
+    counts.set(key, count * (typeBytes[order.u16(entries, at + 2)] ?? 1));
+  }
+  return counts;
 }
 
 function readValue(entries: Buffer, at: number, order: ByteOrder, isBig: boolean): number | undefined {

@@ -1,6 +1,14 @@
 import { type ByteReader, UnreadableHeader } from './byte-reader.js';
 import { type HeaderReader, type ImageHeader, toOrientation } from './header.js';
-import { type ByteOrder, bigEntryBytes, byteOrderOf, entryBytes, readFields, tag } from './tiff-fields.js';
+import {
+  type ByteOrder,
+  bigEntryBytes,
+  byteOrderOf,
+  entryBytes,
+  readCounts,
+  readFields,
+  tag,
+} from './tiff-fields.js';
 
 /** libtiff takes no directory with more entries. */
 const maxEntries = 4096;
@@ -18,6 +26,9 @@ const colourSamples: ReadonlyMap<number, number> = new Map([
   [8, 3],
 ]);
 
+/** XMP, IPTC, Photoshop's resources and ImageJ's texts: what is read whole. */
+const metadataTags = [tag.xmp, tag.iptc, tag.photoshop, tag.description];
+
 /** Where things stand in a TIFF or a BigTIFF. */
 interface Layout {
   readonly order: ByteOrder;
@@ -26,12 +37,15 @@ interface Layout {
 
 interface Directory {
   readonly header: ImageHeader;
+  readonly bands: number;
+  readonly profileBytes: number;
+  readonly metadataBytes: number;
   /** Where the next directory stands; 0 after the last. */
   readonly next: number;
 }
 
 /** Reads a TIFF's chain of directories, one a page (TIFF 6.0, section 2). */
-export const readTiff: HeaderReader = async (file, pages) => {
+export const readTiff: HeaderReader = async (file, tally) => {
   const start = await file.exactly(0, 8);
   const order = byteOrderOf(start);
   if (!order) throw new UnreadableHeader('it has no byte order');
@@ -46,7 +60,10 @@ export const readTiff: HeaderReader = async (file, pages) => {
     if (!directory) break;
     first ??= directory.header;
     next = directory.next;
-    pages.add(directory.header.width, directory.header.height);
+    tally.add(directory.header.width, directory.header.height);
+    tally.bands(directory.bands);
+    tally.profile(directory.profileBytes);
+    tally.metadata(directory.metadataBytes);
   }
   if (!first) throw new UnreadableHeader('it has no directory with a size');
   return first;
@@ -64,11 +81,20 @@ async function readDirectory(file: ByteReader, at: number, layout: Layout): Prom
   const nextBytes = isBig ? 8 : 4;
   const body = await file.upTo(at + countBytes, entriesBytes + nextBytes);
   if (body.length < entriesBytes) return undefined;
-  const header = headerOf(readFields(body.subarray(0, entriesBytes), order, isBig));
+  const entries = body.subarray(0, entriesBytes);
+  const fields = readFields(entries, order, isBig);
+  const header = headerOf(fields);
   if (!header) return undefined;
   const isCut = body.length < entriesBytes + nextBytes;
   const next = isCut ? 0 : isBig ? order.u64(body, entriesBytes) : order.u32(body, entriesBytes);
-  return { header, next };
+  const bytes = readCounts(entries, order, isBig);
+  return {
+    header,
+    bands: fields.get(tag.samplesPerPixel) ?? 1,
+    profileBytes: bytes.get(tag.profile) ?? 0,
+    metadataBytes: metadataTags.reduce((sum, each) => sum + (bytes.get(each) ?? 0), 0),
+    next,
+  };
 }
 
 function headerOf(fields: ReadonlyMap<number, number>): ImageHeader | undefined {

@@ -1,5 +1,5 @@
 import { type ByteReader, UnreadableHeader } from './byte-reader.js';
-import type { HeaderReader, ImageHeader, Orientation, PageCounter } from './header.js';
+import type { HeaderReader, HeaderTally, ImageHeader, Orientation } from './header.js';
 import { exifBytes, exifOrientation } from './tiff-fields.js';
 
 /** Flags of the VP8X chunk (RFC 9649, section 2.7). */
@@ -12,7 +12,7 @@ const firstChunk = 12;
 const firstContent = 20;
 
 /** Reads a WebP: one bare bitstream, or an extended file with a canvas and chunks. */
-export const readWebp: HeaderReader = async (file, pages) => {
+export const readWebp: HeaderReader = async (file, tally) => {
   const type = (await file.exactly(firstChunk, 4)).toString('latin1');
   switch (type) {
     case 'VP8 ':
@@ -20,7 +20,7 @@ export const readWebp: HeaderReader = async (file, pages) => {
     case 'VP8L':
       return readLossless(await file.exactly(firstContent, 5));
     case 'VP8X':
-      return readExtended(file, pages);
+      return readExtended(file, tally);
     default:
       throw new UnreadableHeader('its first chunk holds no picture');
   }
@@ -46,7 +46,7 @@ function readLossless(stream: Buffer): ImageHeader {
   };
 }
 
-async function readExtended(file: ByteReader, pages: PageCounter): Promise<ImageHeader> {
+async function readExtended(file: ByteReader, tally: HeaderTally): Promise<ImageHeader> {
   const header = await file.exactly(0, 30);
   const flags = header.readUInt8(firstContent);
   const width = header.readUIntLE(24, 3) + 1;
@@ -58,7 +58,9 @@ async function readExtended(file: ByteReader, pages: PageCounter): Promise<Image
     if (chunk.length < 8) break;
     const type = chunk.toString('latin1', 0, 4);
     const length = chunk.readUInt32LE(4);
-    if (type === 'ANMF' && (flags & animationFlag) !== 0) pages.add(width, height);
+    if (type === 'ANMF' && (flags & animationFlag) !== 0) tally.add(width, height);
+    if (type === 'ICCP') tally.profile(length);
+    if (type === 'EXIF' || type === 'XMP ') tally.metadata(length);
     if (type === 'EXIF' && (flags & exifFlag) !== 0) {
       orientation = exifOrientation(await file.upTo(at + 8, Math.min(length, exifBytes)));
     }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { exportDatasets, readExportRequest } from '../../../lib/exports/request.js';
 import { csvStatement, jsonStatement } from '../../../lib/exports/statement.js';
+import { outsider } from '../../../lib/keys/caller.js';
 import { exportJob } from './jobs.js';
 import { drain, openStream, openUrl, readStream } from './streams.js';
 
@@ -35,7 +36,7 @@ export function pairsOf(ground: Ground): Pair[] {
 }
 
 function streamsAgainstPsql({ origin, url }: Ground): Pair[] {
-  const request = readExportRequest(exportDatasets.images, { sort: '-createdAt' });
+  const request = readExportRequest(exportDatasets.images, { sort: '-createdAt' }, outsider);
   const csv = csvStatement(request, 'default', { delimiter: ',', formulaGuard: true });
   const json = jsonStatement(request, 'default');
   const psql = (statement: string, then = ''): Promise<void> =>

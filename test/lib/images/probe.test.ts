@@ -13,7 +13,7 @@ const maxPixels = 268_402_689;
 async function probe(t: Test, bytes: Uint8Array): Promise<ImageFacts> {
   const path = join(t.testdir(), 'upload');
   await writeFile(path, bytes);
-  return probeImage(path, await sniffContentType(bytes.subarray(0, 4100)), { maxPixels });
+  return probeImage(path, await sniffContentType(bytes.subarray(0, 4100)), { maxPixels, maxFrames: 512 });
 }
 
 /** What libvips says of the same bytes, in the words of a probe. */

@@ -3,6 +3,7 @@ import { newId } from '../../../lib/ids.js';
 import { type CachedJob, JobCache, type JobCacheOptions } from '../../../lib/jobs/cache.js';
 import type { JobRow } from '../../../lib/jobs/job.js';
 import type { JobState } from '../../../lib/jobs/state.js';
+import { insider, outsider } from '../../../lib/keys/caller.js';
 import { latch } from '../../helpers/events.js';
 
 const tenant = 'default';
@@ -25,6 +26,8 @@ function row(state: JobState, version = 1, id = newId()): JobRow {
     run: 0,
     runAt: null,
     cancelRequestedAt: null,
+    clientAddress: '192.0.2.1',
+    keyPrefix: 'abcd',
     request: { renditions: [] },
     result: null,
     error: null,
@@ -56,12 +59,21 @@ function cacheOf(rows: JobRow[], options: Partial<JobCacheOptions> = {}) {
 
 const never = new AbortController().signal;
 
+t.test('where a job came from is for admins', async (t) => {
+  const job = row('completed');
+  const cached = await cacheOf([job]).cache.get(tenant, job.id);
+  t.match(JSON.parse(cached?.bodyFor(insider) ?? ''), {
+    audit: { clientAddress: '192.0.2.1', keyPrefix: 'abcd' },
+  });
+  t.notMatch(cached?.bodyFor(outsider), /audit|192\.0\.2\.1|abcd/);
+});
+
 t.test('a job is read once and then served from the cache until its time is up', async (t) => {
   const [running, done] = [row('active'), row('completed')];
   const { cache, clock } = cacheOf([running, done]);
   t.equal(cache.peek(tenant, running.id), undefined);
   t.equal((await cache.get(tenant, running.id))?.etag, 'W/"1"');
-  t.same(JSON.parse((await cache.get(tenant, done.id))?.body ?? '').id, done.id);
+  t.same(JSON.parse((await cache.get(tenant, done.id))?.bodyFor(outsider) ?? '').id, done.id);
   t.match(cache, { hits: 0, misses: 2 });
   clock.now = 249;
   t.ok(cache.peek(tenant, running.id));

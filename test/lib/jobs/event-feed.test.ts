@@ -5,6 +5,7 @@ import { EventFeed } from '../../../lib/jobs/event-feed.js';
 import type { EventSink } from '../../../lib/jobs/events.js';
 import type { JobRow } from '../../../lib/jobs/job.js';
 import { advanceJob, failJob, insertJob } from '../../../lib/jobs/repository.js';
+import { outsider } from '../../../lib/keys/caller.js';
 import { openTestDatabase } from '../../helpers/database.js';
 import { connect } from '../../helpers/embedded-postgres.js';
 import { latch, Recorder, recordingLogger } from '../../helpers/events.js';
@@ -72,7 +73,7 @@ const fail = (job: JobRow) =>
 
 async function followTenant(feed: EventFeed, tenantId: string, lastId?: string): Promise<Listener> {
   const listener = new Listener();
-  (await feed.followTenant(tenantId, everything, lastId)).begin(listener);
+  (await feed.followTenant({ tenantId, role: 'reader' }, everything, lastId)).begin(listener);
   return listener;
 }
 
@@ -87,12 +88,12 @@ t.test('nothing is read while nobody follows', async (t) => {
   };
   const feed = openFeed(t, counted);
   feed.poke(newId());
-  const { stop } = await feed.followTenant('nobody', everything, undefined);
+  const { stop } = await feed.followTenant({ tenantId: 'nobody', role: 'reader' }, everything, undefined);
   stop();
   const { length } = queries;
   t.ok(length > 0);
   feed.poke(newId());
-  feed.followJob(newId(), 1, new Listener())();
+  feed.followJob(newId(), 1, outsider, new Listener())();
   await advance(await newJob('nobody'), 1);
   t.equal(queries.length, length);
 });
@@ -104,8 +105,8 @@ t.test('transactions that commit in another order lose nothing and hold nothing 
   await start(soon);
   const listener = await followTenant(feed, 'order');
   const [own, other] = [new Listener(), new Listener()];
-  feed.followJob(late.id, 2, own);
-  feed.followJob(soon.id, 2, other);
+  feed.followJob(late.id, 2, outsider, own);
+  feed.followJob(soon.id, 2, outsider, other);
 
   // The first to write has the lower transaction id and the lower event id, and commits last.
   const held = connect(t, url);
@@ -192,14 +193,16 @@ t.test('a tenant sees its own jobs only', async (t) => {
   await mine.told.length(2);
   await theirs.told.length(1);
   t.same([mine.what, theirs.what], [['queued 0', 'active 0'], ['queued 0']]);
-  await t.rejects(feed.startOfJob('theirs', job.id, undefined), { code: 'JOB_NOT_FOUND' });
+  await t.rejects(feed.startOfJob({ tenantId: 'theirs', role: 'reader' }, job.id, undefined), {
+    code: 'JOB_NOT_FOUND',
+  });
 });
 
 t.test('without a word of the queue events come all the same', async (t) => {
   const feed = openFeed(t);
   const job = await newJob('quiet');
   const [listener, own] = [await followTenant(feed, 'quiet'), new Listener()];
-  feed.followJob(job.id, 1, own);
+  feed.followJob(job.id, 1, outsider, own);
   await start(job);
   await fail(job);
   await listener.told.length(2);
@@ -211,13 +214,15 @@ t.test('without a word of the queue events come all the same', async (t) => {
 t.test('what is kept no longer: the job as it stands, or 410 for a tenant', async (t) => {
   const feed = openFeed(t, database, -1);
   const job = await newJob('removed');
-  const { id } = await feed.followTenant('removed', everything, undefined);
+  const { id } = await feed.followTenant({ tenantId: 'removed', role: 'reader' }, everything, undefined);
   await start(job);
   await advance(job, 30);
   await advance(job, 60);
   await database.query('test', (sql) => sql`delete from job_events where job_id = ${job.id} and version < 4`);
   const begun = await Promise.all(
-    [undefined, '1', '2', '3', '4', '7'].map((last) => feed.startOfJob('removed', job.id, last)),
+    [undefined, '1', '2', '3', '4', '7'].map((last) =>
+      feed.startOfJob({ tenantId: 'removed', role: 'reader' }, job.id, last),
+    ),
   );
   t.same(
     begun.map((start) => [start?.version, /"progress":(\d+)/.exec(start?.text ?? '')?.[1]]),
@@ -230,7 +235,9 @@ t.test('what is kept no longer: the job as it stands, or 410 for a tenant', asyn
       [4, '60'],
     ],
   );
-  await t.rejects(feed.followTenant('removed', everything, id), { code: 'EVENTS_EXPIRED' });
+  await t.rejects(feed.followTenant({ tenantId: 'removed', role: 'reader' }, everything, id), {
+    code: 'EVENTS_EXPIRED',
+  });
 });
 
 t.test('a job that is removed has nothing more to tell', async (t) => {
@@ -238,7 +245,7 @@ t.test('a job that is removed has nothing more to tell', async (t) => {
   const job = await newJob('gone');
   const ended = latch();
   const listener = new Listener();
-  feed.followJob(job.id, 1, Object.assign(listener, { end: () => ended.open() }));
+  feed.followJob(job.id, 1, outsider, Object.assign(listener, { end: () => ended.open() }));
   await database.query('test', (sql) => sql`delete from jobs where id = ${job.id}`);
   feed.poke(job.id);
   await ended.opened;

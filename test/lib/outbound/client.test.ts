@@ -9,7 +9,7 @@ import { accept, answerWith, cut, hang, startGarbage, startReceiver } from '../.
 const asked = { method: 'GET', timeoutMs: 5_000, maxRedirects: 0 } as const;
 
 function client(t: Test, allowPrivateHosts: boolean, resolve?: Resolve) {
-  const outbound = openOutbound({ allowPrivateHosts }, resolve);
+  const outbound = openOutbound({ allowPrivateHosts }, { ...(resolve && { resolve }) });
   t.teardown(() => outbound.close());
   return (url: string, more: Partial<OutboundRequest> = {}) => outbound.ask({ ...asked, ...more, url });
 }

@@ -15,6 +15,7 @@ t.test('addresses that are not public, by range', async (t) => {
     '100.127.255.254',
     '127.0.0.1',
     '127.255.255.255',
+    '168.63.129.16',
     '169.254.169.254',
     '172.16.0.1',
     '172.31.255.255',
@@ -60,7 +61,15 @@ t.test('addresses that are not public, by range', async (t) => {
     '1.2.3',
   ])
     t.equal(isPublicAddress(address), false, address);
-  for (const address of ['8.8.8.8', '1.1.1.1', '172.32.0.1', '192.169.0.1', '2606:4700::1111', '2a00::1'])
+  for (const address of [
+    '8.8.8.8',
+    '1.1.1.1',
+    '168.63.129.17',
+    '172.32.0.1',
+    '192.169.0.1',
+    '2606:4700::1111',
+    '2a00::1',
+  ])
     t.equal(isPublicAddress(address), true, address);
 });
 

@@ -14,6 +14,7 @@ t.test('without options everything is measured', async (t) => {
       'consumer',
       'enqueue',
       'import',
+      'sandbox',
     ],
     backends: ['postgres', 'redis'],
     images: undefined,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ByteReader, UnreadableHeader } from '../../../../lib/images/probe/byte-reader.js';
 import { readGif } from '../../../../lib/images/probe/gif.js';
-import { type HeaderReader, PageCounter } from '../../../../lib/images/probe/header.js';
+import { type HeaderReader, HeaderTally } from '../../../../lib/images/probe/header.js';
 import { readJpeg } from '../../../../lib/images/probe/jpeg.js';
 import { readPng } from '../../../../lib/images/probe/png.js';
 import { readTiff } from '../../../../lib/images/probe/tiff.js';
@@ -72,7 +72,7 @@ t.test('a large file is not read for its header', async (t) => {
   for (const [name, [read, bytes]] of Object.entries(files)) {
     await t.test(name, async (t) => {
       const { file, bytesRead } = await readerOf(t, bytes);
-      await read(file, new PageCounter(1e9));
+      await read(file, new HeaderTally({ maxPixels: 1e9, maxFrames: 1e9 }));
       t.ok(bytesRead() <= 160 * 1024, `read ${bytesRead()} of ${bytes.length} bytes`);
     });
   }
@@ -93,7 +93,10 @@ t.test('a file made to be endless is given up', async (t) => {
   for (const [name, [read, bytes]] of Object.entries(files)) {
     await t.test(name, async (t) => {
       const { file, bytesRead } = await readerOf(t, bytes);
-      await t.rejects(read(file, new PageCounter(1e9)), { name: 'UnreadableHeader', message: /endless/ });
+      await t.rejects(read(file, new HeaderTally({ maxPixels: 1e9, maxFrames: 1e9 })), {
+        name: 'UnreadableHeader',
+        message: /endless/,
+      });
       t.ok(bytesRead() <= 64 * megabyte + 4 * bytes.length, `read ${bytesRead()} of ${bytes.length} bytes`);
     });
   }

@@ -1,6 +1,7 @@
 import { type Box, boxesIn, Cursor, readOuterBox } from './boxes.js';
-import { UnreadableHeader } from './byte-reader.js';
-import type { HeaderReader } from './header.js';
+import { type ByteReader, UnreadableHeader } from './byte-reader.js';
+import type { HeaderReader, HeaderTally, ImageHeader } from './header.js';
+import { extentBytes, itemTypes } from './heif-items.js';
 
 /** The `meta` box of a picture of a thousand tiles has some 45 KB. */
 const maxMetaBytes = 256 * 1024;
@@ -12,13 +13,34 @@ const alphaTypes: ReadonlySet<string> = new Set([
   'urn:mpeg:avc:2015:auxid:1',
 ]);
 
+/** Items that the HEVC decoder makes a picture of: a coded one, one put together of tiles, one derived as it is. */
+const heicTypes: ReadonlySet<string> = new Set(['hvc1', 'grid', 'iden']);
+
+/** Items that hold metadata: Exif, and XMP by its media type. */
+const metadataTypes: ReadonlySet<string> = new Set(['Exif', 'mime', 'uri ']);
+
+/** Reads an AVIF. */
+export const readAvif: HeaderReader = async (file, tally) => readHeif(await metaOf(file), tally);
+
+/** Reads a HEIC, whose picture must be one that HEVC codes. */
+export const readHeic: HeaderReader = async (file, tally) => {
+  const meta = await metaOf(file);
+  const type = itemTypes(bodyOf(meta, 'iinf')).get(primaryItem(bodyOf(meta, 'pitm')));
+  if (type === undefined || !heicTypes.has(type))
+    throw new UnreadableHeader('its picture is not coded by HEVC');
+  return readHeif(meta, tally);
+};
+
+async function metaOf(file: ByteReader): Promise<readonly Box[]> {
+  return [...boxesIn((await readOuterBox(file, 'meta', maxMetaBytes)).subarray(4))];
+}
+
 /**
- * Reads the properties of an AVIF's primary item (ISO/IEC 23008-12).
+ * Reads the properties of a HEIF's primary item (ISO/IEC 23008-12).
  *
  * The size is the one after cropping and turning: libheif does both itself and leaves nothing to orient.
  */
-export const readAvif: HeaderReader = async (file) => {
-  const meta = [...boxesIn((await readOuterBox(file, 'meta', maxMetaBytes)).subarray(4))];
+function readHeif(meta: readonly Box[], tally: HeaderTally): ImageHeader {
   const primary = primaryItem(bodyOf(meta, 'pitm'));
   const itemProperties = [...boxesIn(bodyOf(meta, 'iprp'))];
   const properties = [...boxesIn(bodyOf(itemProperties, 'ipco'))];
@@ -26,13 +48,22 @@ export const readAvif: HeaderReader = async (file) => {
   const propertiesOf = (item: number): readonly Box[] =>
     (associations.get(item) ?? []).flatMap((index) => properties[index - 1] ?? []);
   const references = meta.find((box) => box.type === 'iref');
+  tally.metadata(metadataBytes(meta));
   const auxiliaries = references ? auxiliariesOf(references.body, primary) : [];
   return {
     ...displayedSize(propertiesOf(primary)),
     orientation: 1,
     hasAlpha: auxiliaries.some((item) => propertiesOf(item).some(isAlpha)),
   };
-};
+}
+
+/** What is read of the file for its metadata; the same bytes count each time that they are named. */
+function metadataBytes(meta: readonly Box[]): number {
+  const [information, locations] = ['iinf', 'iloc'].map((type) => meta.find((box) => box.type === type));
+  if (!information || !locations) return 0;
+  const types = itemTypes(information.body);
+  return extentBytes(locations.body, (item) => metadataTypes.has(types.get(item) ?? ''));
+}
 
 function bodyOf(boxes: readonly Box[], type: string): Buffer {
   const box = boxes.find((candidate) => candidate.type === type);

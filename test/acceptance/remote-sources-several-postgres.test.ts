@@ -1,0 +1,4 @@
+import t from 'tap';
+import { remoteSourcesSeveral } from './remote-sources-several.js';
+
+await remoteSourcesSeveral(t, {});

@@ -1,0 +1,74 @@
+import { type Fixture, fixtures } from './fixtures.js';
+import { isSound, openJudge, type Verdict } from './judge.js';
+import { mutate } from './mutate.js';
+import { seeded } from './random.js';
+
+/** How many files, of what seed. */
+export interface MutationOptions {
+  readonly seed: string;
+  /** Mutations of each fixture. */
+  readonly mutations: number;
+  /** Cuts of each fixture: at every hundredth part where it is 100. */
+  readonly cuts: number;
+  /** Called with the name of each fixture that is done, and what became of its files so far. */
+  readonly onFixture?: (name: string, report: MutationReport) => void;
+}
+
+/** A file that ended as none may; it is made again from the seed. */
+export interface MutationFailure {
+  readonly fixture: string;
+  /** `cut 40` or `mutation 7`. */
+  readonly which: string;
+  readonly verdict: Verdict;
+}
+
+/** What became of all files. */
+export interface MutationReport {
+  readonly files: number;
+  readonly images: number;
+  readonly problems: Readonly<Record<string, number>>;
+  readonly failures: readonly MutationFailure[];
+}
+
+/**
+ * Damages every fixture in many ways and looks what becomes of it: an image or a named problem; anything
+ * else is a failure. `npm test` does a short form; the faults suite a long one.
+ */
+export async function runMutations(options: MutationOptions): Promise<MutationReport> {
+  const judge = await openJudge();
+  const report = {
+    files: 0,
+    images: 0,
+    problems: {} as Record<string, number>,
+    failures: [] as MutationFailure[],
+  };
+  try {
+    for (const fixture of await fixtures()) {
+      for (const { which, bytes } of variantsOf(fixture, options)) {
+        const verdict = await judge.judge(bytes);
+        report.files += 1;
+        if (verdict.kind === 'image') report.images += 1;
+        if (verdict.kind === 'problem')
+          report.problems[verdict.code] = (report.problems[verdict.code] ?? 0) + 1;
+        if (!isSound(verdict)) report.failures.push({ fixture: fixture.name, which, verdict });
+      }
+      options.onFixture?.(fixture.name, report);
+    }
+    return report;
+  } finally {
+    await judge.close();
+  }
+}
+
+/** A fixture's cuts and mutations, one at a time: there may be many. */
+function* variantsOf(
+  { name, bytes }: Fixture,
+  { seed, mutations, cuts }: MutationOptions,
+): Generator<{ which: string; bytes: Buffer }> {
+  for (let cut = 0; cut < cuts; cut++) {
+    yield { which: `cut ${cut}`, bytes: bytes.subarray(0, Math.floor((bytes.length * cut) / cuts)) };
+  }
+  for (let index = 0; index < mutations; index++) {
+    yield { which: `mutation ${index}`, bytes: mutate(bytes, seeded(seed, name, index)) };
+  }
+}

@@ -1,0 +1,75 @@
+import t from 'tap';
+import { asService, asTenant } from '../../../lib/database/tenancy.js';
+import { prepareTenantRole } from '../../../lib/database/tenant-role.js';
+import { imageDataset } from '../../../lib/images/repository.js';
+import { jobDataset } from '../../../lib/jobs/dataset.js';
+import { listRows } from '../../../lib/lists/list.js';
+import { openJobWorld } from '../../helpers/jobs.js';
+
+const everything = { limit: 20, sort: 'createdAt' } as const;
+
+await t.test('a query without its condition sees nothing of another tenant', async (t) => {
+  const { database, newJob } = await openJobWorld(t);
+  await database.transaction('tenants.prepareRole', prepareTenantRole);
+  // Again changes nothing.
+  await database.transaction('tenants.prepareRole', prepareTenantRole);
+  await database.query('tenants.create', (sql) => sql`insert into tenants (id) values ('other')`);
+  const job = await newJob();
+  // No tenant's condition: what a query that forgot it would be.
+  const seen = async () => {
+    const images = await listRows(database, imageDataset, null, everything);
+    const jobs = await listRows(database, jobDataset, null, everything);
+    return [images.rows.length, jobs.rows.length];
+  };
+  t.same(await seen(), [1, 1], 'the service sees all');
+  t.same(await asTenant('default', seen), [1, 1]);
+  t.same(await asTenant('other', seen), [0, 0]);
+  t.same(await asTenant('other', () => asService(seen)), [1, 1]);
+  t.same(await asTenant('', seen), [0, 0], 'nobody at all sees nothing');
+  t.same(await seen(), [1, 1], 'and nothing of it stays with the connection');
+
+  const take = () =>
+    database.query('jobs.take', (sql) => sql`update jobs set tenant_id = 'other' where id = ${job.id}`);
+  t.equal((await asTenant('other', take)).count, 0);
+  await t.rejects(asTenant('default', take), /row-level security/);
+  await asTenant('default', newJob);
+  t.same(await asTenant('default', seen), [2, 2], 'with its triggers, keys and sequences');
+});
+
+await t.test('the role sees nothing before it says whose rows', async (t) => {
+  const { database, newJob } = await openJobWorld(t);
+  await database.transaction('tenants.prepareRole', prepareTenantRole);
+  await newJob();
+  const counts = await database.transaction('tables.count', async (sql) => {
+    await sql`set local role halftone_tenant`;
+    const tables = ['images', 'jobs', 'blobs', 'tenants', 'job_events', 'export_states', 'tenant_states'];
+    const found = [];
+    for (const table of tables) {
+      const [row] = await sql<{ count: number }[]>`select count(*) as count from ${sql(table)}`;
+      found.push([table, row?.count]);
+    }
+    return Object.fromEntries(found);
+  });
+  // Bytes are of nobody: a row that only has a digest is kept once for all.
+  t.same(counts, {
+    images: 0,
+    jobs: 0,
+    blobs: 1,
+    tenants: 0,
+    job_events: 0,
+    export_states: 0,
+    tenant_states: 0,
+  });
+});
+
+await t.test('every table with a tenant has the lock', async (t) => {
+  const { database } = await openJobWorld(t);
+  const open = await database.query(
+    'tables.unlocked',
+    (sql) => sql<{ name: string }[]>`
+      select relname as name from pg_class join pg_attribute on attrelid = pg_class.oid
+      where attname = 'tenant_id' and relkind = 'r' and relnamespace = current_schema()::regnamespace
+        and not relrowsecurity`,
+  );
+  t.same([...open], [], 'a migration that makes such a table enables row security, as 0015 does');
+});
