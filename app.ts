@@ -146,7 +146,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
 /** Every route of `/v1`. Each group pays only for the plugins that it needs. */
 async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string }): Promise<void> {
-  app.addHook('onRequest', app.authenticate);
+  app.addHook('onRoute', app.guardRoute);
   await app.register(async (polling) => {
     await polling.register(compression, { global: false });
     await polling.register(pollJobs);

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Config } from '../lib/config.js';
 import { Problem } from '../lib/errors.js';
@@ -10,9 +10,9 @@ import { mayActAs, type Role } from '../lib/keys/role.js';
 declare module 'fastify' {
   interface FastifyInstance {
     readonly keyRing: KeyRing;
-    /** An onRequest hook: sets who calls, or refuses. */
-    readonly authenticate: onRequestHookHandler;
-    /** The same for pages that a browser opens: operators only, by HTTP Basic too. */
+    /** An onRoute hook: whoever calls the route has to say who it is, before anything else is done. */
+    readonly guardRoute: (route: RouteOptions) => void;
+    /** An onRequest hook for pages that a browser opens: operators only, by HTTP Basic too. */
     readonly authenticateOperator: onRequestHookHandler;
   }
   interface FastifyRequest {
@@ -26,9 +26,12 @@ declare module 'fastify' {
      * What a caller must be. Default: `reader` for GET and HEAD, `writer` for everything else; `operator`
      * is an admin of the tenant that runs the service.
      */
-    role?: Role | 'operator';
+    role?: NeededRole;
   }
 }
+
+type NeededRole = Role | 'operator';
+type Authenticate = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void;
 
 // Of an address, in 15 minutes; requests with a good key are not counted.
 const MAX_FAILURES = 5;
@@ -38,8 +41,8 @@ const CHALLENGE = 'Bearer realm="halftone"';
 
 /**
  * Who calls: `Authorization: Bearer ht_<prefix>_<secret>` on every route of `/v1`, or a signed link, and
- * what they may do there. A key that is in use costs a look-up in memory. Whoever shows keys that are none is made to wait;
- * keys that are known to be good pass meanwhile, as their users may share the address.
+ * what they may do there. A key that is in use costs a look-up in memory. Whoever shows keys that are none is
+ * made to wait; keys that are known to be good pass meanwhile, as their users may share the address.
  */
 export default fp<{ config: Config }>(
   async (app, { config }) => {
@@ -50,11 +53,15 @@ export default fp<{ config: Config }>(
     app.decorateRequest('tenantId', '');
 
     const isOff = config.auth === 'off';
-    const byKey = isOff ? admitAnybody : authenticate;
-    app.decorate('authenticate', (request, reply, done) => {
-      if (request.headers.authorization !== undefined || !app.links.isUsed(request))
-        byKey(request, reply, done);
-      else app.links.admit(request).then((caller) => done(admit(request, caller)), done);
+    app.decorate('guardRoute', (route: RouteOptions) => {
+      const authenticate = authenticator(neededBy(route));
+      const { links } = app;
+      const guard: onRequestHookHandler = (request, reply, done) => {
+        if (request.headers.authorization !== undefined || !links.isUsed(request))
+          authenticate(request, reply, done);
+        else links.admit(request).then((caller) => done(admit(request, caller, 'reader')), done);
+      };
+      route.onRequest = [guard, ...[route.onRequest ?? []].flat()];
     });
     app.decorate('authenticateOperator', isOff ? admitAnybody : authenticateOperator);
 
@@ -64,24 +71,16 @@ export default fp<{ config: Config }>(
       done();
     }
 
-    function authenticate(
-      request: FastifyRequest,
-      _reply: FastifyReply,
-      done: (error?: Error) => void,
-    ): void {
-      const token = tokenOf(request);
-      if (token === undefined) {
-        done(
-          unauthenticated(
-            'KEY_MISSING',
-            'The request needs a key: Authorization: Bearer ht_<prefix>_<secret>.',
-          ),
-        );
-        return;
-      }
-      const known = ring.peek(token);
-      if (known) done(admit(request, known));
-      else lookUp(request, token).then((caller) => done(admit(request, caller)), done);
+    /** What a route needs is settled when it is made: to ask each request for it takes longer than its key. */
+    function authenticator(needed: NeededRole): Authenticate {
+      if (isOff) return admitAnybody;
+      return (request, _reply, done) => {
+        const token = tokenOf(request);
+        const known = token === undefined ? undefined : ring.peek(token);
+        if (known) done(admit(request, known, needed));
+        else if (token === undefined) done(keyMissing());
+        else lookUp(request, token).then((caller) => done(admit(request, caller, needed)), done);
+      };
     }
 
     function authenticateOperator(
@@ -115,7 +114,7 @@ export default fp<{ config: Config }>(
 );
 
 /** Sets who calls. @returns the refusal where the role is too low for the route */
-function admit(request: FastifyRequest, caller: Caller, needed = neededBy(request)): Problem | undefined {
+function admit(request: FastifyRequest, caller: Caller, needed: NeededRole): Problem | undefined {
   request.caller = caller;
   request.tenantId = caller.tenantId;
   const may = needed === 'operator' ? isOperator(caller) : mayActAs(caller.role, needed);
@@ -125,8 +124,9 @@ function admit(request: FastifyRequest, caller: Caller, needed = neededBy(reques
   return new Problem('ROLE_TOO_LOW', `The key has the role ${caller.role}; this needs ${wanted}.`);
 }
 
-function neededBy({ method, routeOptions }: FastifyRequest): Role | 'operator' {
-  return routeOptions.config.role ?? (method === 'GET' || method === 'HEAD' ? 'reader' : 'writer');
+function neededBy({ method, config }: RouteOptions): NeededRole {
+  const reads = [method].flat().every((each) => each === 'GET' || each === 'HEAD');
+  return config?.role ?? (reads ? 'reader' : 'writer');
 }
 
 /** RFC 9110, 11.4 and RFC 6750, 2.1: the scheme in any case. Never in a URL. */
@@ -138,6 +138,13 @@ function tokenOf({ headers }: FastifyRequest): string | undefined {
 function passwordOf({ headers }: FastifyRequest): string | undefined {
   const encoded = /^Basic +([\w+/=-]+) *$/i.exec(headers.authorization ?? '')?.[1];
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString().split(':', 2)[1];
+}
+
+function keyMissing(): Problem {
+  return unauthenticated(
+    'KEY_MISSING',
+    'The request needs a key: Authorization: Bearer ht_<prefix>_<secret>.',
+  );
 }
 
 function unauthenticated(code: 'KEY_MISSING' | 'KEY_INVALID', detail: string): Problem {

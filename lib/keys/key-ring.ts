@@ -17,7 +17,7 @@ interface Known {
   readonly id: string;
   /** When the key, or this secret of it, runs out by itself. */
   readonly endsAt: number;
-  readAt: number;
+  readonly readAt: number;
 }
 
 // A key that was revoked elsewhere is good here for at most the second of these: below the five seconds
@@ -29,11 +29,13 @@ const RECORD_USE_MS = 60_000;
 
 /**
  * The keys that were shown lately: a key in use is checked without the database, and read again every
- * second or two. Tokens themselves are not kept, only their SHA-256.
+ * second or two. Its token is kept as it was sent while it is in use, for to digest it each time is what
+ * would take longest; afterwards only its SHA-256 is.
  */
 export class KeyRing {
   readonly #deps: KeyRingDeps;
   readonly #known = new Map<string, Known>();
+  readonly #seen = new Set<string>();
   readonly #reading = new Map<string, Promise<Caller | undefined>>();
   #used = new Map<string, Date>();
   readonly #recorder: Ticker;
@@ -50,28 +52,28 @@ export class KeyRing {
 
   /** Who a token is of, where that is known at this moment; undefined: {@link find} tells. */
   peek(token: string): Caller | undefined {
+    const known = this.#known.get(token);
+    if (known === undefined) return undefined;
     const now = Date.now();
-    const digest = hash('sha256', token, 'base64');
-    const known = this.#known.get(digest);
-    if (known === undefined || now - known.readAt >= STALE_MS || now >= known.endsAt) return undefined;
-    if (now - known.readAt >= FRESH_MS) this.#read(digest, token).catch(() => undefined);
+    if (!isGood(known, now)) return undefined;
+    if (now - known.readAt >= FRESH_MS) this.#read(token).catch(() => undefined);
     this.#use(known.id);
     return known.caller;
   }
 
   /** Whether a token was good when it was last looked up here: one worth looking up again. */
   hasSeen(token: string): boolean {
-    return this.#known.has(hash('sha256', token, 'base64'));
+    return this.#seen.has(digestOf(token));
   }
 
   /** Who a token is of; undefined for one that is none, is revoked, has run out, or has another secret. */
   async find(token: string): Promise<Caller | undefined> {
-    return this.peek(token) ?? this.#read(hash('sha256', token, 'base64'), token);
+    return this.peek(token) ?? this.#read(token);
   }
 
   /** Forgets a key that was changed here, so that it takes effect here at once. */
   forget(keyId: string): void {
-    for (const [digest, { id }] of this.#known) if (id === keyId) this.#known.delete(digest);
+    for (const [token, { id }] of this.#known) if (id === keyId) this.#known.delete(token);
   }
 
   /** Records the last uses. */
@@ -80,27 +82,33 @@ export class KeyRing {
     await this.#recorder.close();
   }
 
-  #read(digest: string, text: string): Promise<Caller | undefined> {
-    const underWay = this.#reading.get(digest);
+  #read(text: string): Promise<Caller | undefined> {
+    const underWay = this.#reading.get(text);
     if (underWay) return underWay;
     const token = parseToken(text);
     if (token === undefined) return Promise.resolve(undefined);
-    const reading = this.#check(digest, token).finally(() => this.#reading.delete(digest));
-    this.#reading.set(digest, reading);
+    const reading = this.#check(text, token).finally(() => this.#reading.delete(text));
+    this.#reading.set(text, reading);
     return reading;
   }
 
-  async #check(digest: string, token: Token): Promise<Caller | undefined> {
+  async #check(text: string, token: Token): Promise<Caller | undefined> {
     const readAt = Date.now();
     const key = await this.#deps.database.query('apiKeys.find', (sql) => findByPrefix(sql, token.prefix));
     const endsAt = key && secretEndsAt(key, token.secret);
-    this.#known.delete(digest);
-    if (key === undefined || endsAt === undefined || endsAt <= Date.now()) return undefined;
+    this.#known.delete(text);
+    if (key === undefined || endsAt === undefined || endsAt <= Date.now()) {
+      this.#seen.delete(digestOf(text));
+      return undefined;
+    }
     const { tenantId, role, id: keyId, prefix: keyPrefix, expiresAt } = key;
     const caller = { tenantId, role, keyId, keyPrefix, expiresAt };
-    this.#known.set(digest, { caller, id: key.id, endsAt, readAt });
-    const [oldest] = this.#known.size > MAX_KNOWN ? this.#known.keys() : [];
-    if (oldest !== undefined) this.#known.delete(oldest);
+    this.#known.set(text, { caller, id: key.id, endsAt, readAt });
+    this.#seen.add(digestOf(text));
+    for (const kept of [this.#known, this.#seen]) {
+      const [oldest] = kept.size > MAX_KNOWN ? kept.keys() : [];
+      if (oldest !== undefined) kept.delete(oldest);
+    }
     this.#use(key.id);
     return caller;
   }
@@ -112,10 +120,20 @@ export class KeyRing {
   }
 
   async #recordUse(): Promise<void> {
+    const now = Date.now();
+    for (const [token, known] of this.#known) if (!isGood(known, now)) this.#known.delete(token);
     const uses = [...this.#used].map(([id, at]) => ({ id, at }));
     this.#used = new Map();
     await this.#deps.database.query('apiKeys.recordUse', (sql) => recordUse(sql, uses));
   }
+}
+
+function isGood({ readAt, endsAt }: Known, now: number): boolean {
+  return now - readAt < STALE_MS && now < endsAt;
+}
+
+function digestOf(token: string): string {
+  return hash('sha256', token, 'base64');
 }
 
 /** When a secret runs out, in ms of the epoch; undefined where it is not one of the key's. */
