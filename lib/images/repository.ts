@@ -31,9 +31,9 @@ const columns = [
   ...imageAuditColumns,
 ] as const satisfies (keyof ImageRow)[];
 
-const count = (maximum: number, description: string) => Type.Integer({ minimum: 0, maximum, description });
-/** Largest value of PostgreSQL's integer. */
-const MAX_INTEGER = 2 ** 31 - 1;
+/** The largest number of ours that PostgreSQL's bigint can hold. */
+const MAX_BIGINT = 2 ** 63 - 1024;
+const atLeast0 = (description: string) => Type.Integer({ minimum: 0, maximum: MAX_BIGINT, description });
 
 /** Images as lists and exports see them. `renditions` come from their own table, so they have no column here. */
 export const imageDataset: ListedDataset<ImageRow> & ExportedDataset = {
@@ -119,37 +119,37 @@ export const imageDataset: ListedDataset<ImageRow> & ExportedDataset = {
       column: 'width',
       type: 'integer',
       operator: '>=',
-      schema: count(MAX_INTEGER, 'Least width, in pixels'),
+      schema: atLeast0('Least width, in pixels'),
     },
     maxWidth: {
       column: 'width',
       type: 'integer',
       operator: '<=',
-      schema: count(MAX_INTEGER, 'Largest width, in pixels'),
+      schema: atLeast0('Largest width, in pixels'),
     },
     minHeight: {
       column: 'height',
       type: 'integer',
       operator: '>=',
-      schema: count(MAX_INTEGER, 'Least height, in pixels'),
+      schema: atLeast0('Least height, in pixels'),
     },
     maxHeight: {
       column: 'height',
       type: 'integer',
       operator: '<=',
-      schema: count(MAX_INTEGER, 'Largest height, in pixels'),
+      schema: atLeast0('Largest height, in pixels'),
     },
     minBytes: {
       column: 'bytes',
       type: 'bigint',
       operator: '>=',
-      schema: count(Number.MAX_SAFE_INTEGER, 'Least size, in bytes'),
+      schema: atLeast0('Least size, in bytes'),
     },
     maxBytes: {
       column: 'bytes',
       type: 'bigint',
       operator: '<=',
-      schema: count(Number.MAX_SAFE_INTEGER, 'Largest size, in bytes'),
+      schema: atLeast0('Largest size, in bytes'),
     },
     ...createdFilters,
   },

@@ -202,9 +202,12 @@ export function filterConditions(
   dataset: Dataset,
   query: Readonly<Record<string, unknown>>,
 ): Fragment[] {
-  return Object.entries(dataset.filters).flatMap(([name, { column, operator }]) => {
+  return Object.entries(dataset.filters).flatMap(([name, { column, operator, type }]) => {
     const value = query[name];
-    return isFilterValue(value) ? [sql`${sql(column)} ${operators[operator](sql)} ${value}`] : [];
+    if (!isFilterValue(value)) return [];
+    // Whatever the column holds: a number that is too large for it is larger than all of it.
+    const operand = type === 'integer' ? sql`${value}::bigint` : sql`${value}`;
+    return [sql`${sql(column)} ${operators[operator](sql)} ${operand}`];
   });
 }
 

@@ -116,7 +116,7 @@ class Maker {
   /** A value of a schema, or now and then one of none. */
   value(schema: Schema | undefined, depth = 0): unknown {
     const random = this.#random;
-    if (schema === undefined || random(8) === 0 || depth > MOST_DEPTH) return pick(random, odd);
+    if (schema === undefined || random(24) === 0 || depth > MOST_DEPTH) return pick(random, odd);
     if (schema.$ref !== undefined) {
       return this.value(this.#document.components.schemas[schema.$ref.split('/').at(-1) ?? ''], depth + 1);
     }
