@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import SerializerSelector from '@fastify/fast-json-stringify-compiler';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './lib/config.js';
@@ -100,6 +101,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
       headersTimeout: Math.min(config.headersTimeoutSeconds, config.uploadTimeoutSeconds) * 1000,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     },
+    schemaController: { compilersFactory: { buildSerializer: lazySerializers() } },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     clientErrorHandler: answerClientError,
     frameworkErrors: answerUnroutable,
@@ -209,6 +211,25 @@ async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string 
     await exports.register(compression, { pace: 'fast' });
     await exports.register(streamExports, { databaseUrl });
   });
+}
+
+/**
+ * Fastify's own serializers, each made when an answer first needs it. A route has some ten schemas of
+ * answers, each takes milliseconds to compile, and most of them are never given: compiling them all was a
+ * third of a start.
+ */
+function lazySerializers(): SerializerSelector.SerializerFactory {
+  const build = SerializerSelector();
+  return (schemas, options) => {
+    const compile = build(schemas, options);
+    return (answer) => {
+      let serialize: SerializerSelector.Serializer | undefined;
+      return (body) => {
+        serialize ??= compile(answer);
+        return serialize(body);
+      };
+    };
+  };
 }
 
 /** Fastify takes a number of hops as a function: the first of them are ours. */

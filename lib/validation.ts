@@ -12,9 +12,25 @@ const ajvByMode = {
 };
 for (const ajv of Object.values(ajvByMode)) addFormats.default(ajv);
 
-/** Compiles a JSON Schema: `strict` for bodies, `coercing` for query strings and path parameters. */
-export function compileSchema(schema: object, mode: keyof typeof ajvByMode): ValidateFunction {
-  return ajvByMode[mode].compile(schema);
+/** Checks a value, and fills in the defaults of its schema. What it found last stands in `errors`. */
+export interface Validator<T = unknown> {
+  (value: unknown): value is T;
+  errors?: ErrorObject[] | null;
+}
+
+/**
+ * A validator for a JSON Schema: `strict` for bodies, `coercing` for query strings and path parameters.
+ * The schema is compiled when it is first used: compiling all of them is a good part of a start.
+ */
+export function compileSchema<T = unknown>(schema: object, mode: keyof typeof ajvByMode): Validator<T> {
+  let compiled: ValidateFunction<T> | undefined;
+  const validate: Validator<T> = (value): value is T => {
+    compiled ??= ajvByMode[mode].compile<T>(schema);
+    const valid = compiled(value);
+    validate.errors = compiled.errors ?? null;
+    return valid;
+  };
+  return validate;
 }
 
 /**
@@ -24,7 +40,7 @@ export function compileSchema(schema: object, mode: keyof typeof ajvByMode): Val
  * @returns the value, now of the schema's type, with its defaults filled in
  * @throws Problem VALIDATION_FAILED with one error a field
  */
-export function assertValid<T>(validate: ValidateFunction<T>, value: unknown, path: string): T {
+export function assertValid<T>(validate: Validator<T>, value: unknown, path: string): T {
   if (validate(value)) return value;
   throw validationProblem(validate.errors ?? [], path);
 }
