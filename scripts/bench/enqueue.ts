@@ -73,7 +73,7 @@ export async function openWorld(kind: Backend, folder: string): Promise<World> {
   const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log: () => undefined });
   const redis = kind === 'redis' ? await startRedisServer(folder) : undefined;
   const port = await freePort();
-  const api = fork(fileURLToPath(new URL('../../server.js', import.meta.url)), {
+  const api = fork(fileURLToPath(new URL('../../../bundle/server.js', import.meta.url)), {
     cwd: folder,
     env: environment(folder, port, server.url, redis?.url),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -28,7 +28,7 @@ export interface Service {
 /** Those that run, so that an interrupted run leaves none behind. */
 const running = new Set<() => Promise<void>>();
 
-const SERVER = fileURLToPath(new URL('../../server.js', import.meta.url));
+const SERVER = fileURLToPath(new URL('../../../bundle/server.js', import.meta.url));
 const POLL_MS = 5;
 const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 40_000;

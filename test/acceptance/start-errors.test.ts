@@ -7,7 +7,7 @@ import { freePort } from '../../lib/database/embedded/free-port.js';
 import { startService } from '../helpers/service.js';
 import { temporaryFolder, testDatabase } from '../helpers/services.js';
 
-const server = fileURLToPath(new URL('../../server.js', import.meta.url));
+const server = fileURLToPath(new URL('../../../bundle/server.js', import.meta.url));
 
 /** Starts a service that cannot start. @returns its exit code, and what it said on stderr */
 async function failure(t: Test, env: Record<string, string>): Promise<{ code: unknown; said: string }> {

@@ -65,7 +65,7 @@ t.test(
     t.equal(last('STOPSIGNAL'), 'SIGTERM');
     t.equal(last('VOLUME'), '/data');
     t.match(last('HEALTHCHECK'), 'healthz');
-    t.match(last('CMD'), 'dist/server.js');
+    t.match(last('CMD'), 'bundle/server.js');
     for (const line of dockerfile.match(/npm (?:ci|prune).*/g) ?? []) t.match(line, '--ignore-scripts');
     for (const [, name] of dockerfile.matchAll(/^(?:ENV| {4})\s*([A-Z_]+)=/gm))
       t.ok(['NODE_ENV', 'LD_PRELOAD', ...variables].includes(name ?? ''), `${name} is a variable we know`);

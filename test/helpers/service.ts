@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Teardown, temporaryFolder, testDatabase } from './services.js';
 
-const server = fileURLToPath(new URL('../../server.js', import.meta.url));
+const server = fileURLToPath(new URL('../../../bundle/server.js', import.meta.url));
 
 /** How a service under test is started. */
 export interface ServiceOptions {
