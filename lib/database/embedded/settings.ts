@@ -6,7 +6,7 @@ import { readIfAny } from './files.js';
  * reachable over 127.0.0.1 only. There is no Unix socket: its path may hold 107 bytes at most, and a
  * data folder's name can be longer.
  *
- * @param durable false turns off what guards against a power cut
+ * @param durable false is for tests: it turns off what guards against a power cut, and many services share it
  */
 export function serverSettings(port: number, durable: boolean): string[] {
   const settings = {
@@ -22,7 +22,12 @@ export function serverSettings(port: number, durable: boolean): string[] {
     log_timezone: 'UTC',
     log_min_messages: 'warning',
     log_checkpoints: 'off',
-    ...(!durable && { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }),
+    ...(!durable && {
+      fsync: 'off',
+      full_page_writes: 'off',
+      synchronous_commit: 'off',
+      max_connections: '500',
+    }),
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
