@@ -1,4 +1,5 @@
 import { clock } from './clock.js';
+import { damagedFiles } from './damaged-files.js';
 import { decoderCrash } from './decoder-crash.js';
 import { decoderHang } from './decoder-hang.js';
 import { deliveredTwice } from './delivered-twice.js';
@@ -7,6 +8,7 @@ import { exportClients } from './export-clients.js';
 import type { Fault } from './fault.js';
 import { manyImages } from './many-images.js';
 import { postgresCrashed } from './postgres-crashed.js';
+import { randomRequestsFault } from './random-requests.js';
 import { redisLost } from './redis-lost.js';
 import { saturated } from './saturated.js';
 import { slowBodies } from './slow-bodies.js';
@@ -30,4 +32,6 @@ export const faults: readonly Fault[] = [
   slowBodies,
   manyImages,
   clock,
+  damagedFiles,
+  randomRequestsFault,
 ];

@@ -10,8 +10,6 @@ export interface MutationOptions {
   readonly mutations: number;
   /** Cuts of each fixture: at every hundredth part where it is 100. */
   readonly cuts: number;
-  /** Called with the name of each fixture that is done, and what became of its files so far. */
-  readonly onFixture?: (name: string, report: MutationReport) => void;
 }
 
 /** A file that ended as none may; it is made again from the seed. */
@@ -32,7 +30,7 @@ export interface MutationReport {
 
 /**
  * Damages every fixture in many ways and looks what becomes of it: an image or a named problem; anything
- * else is a failure. `npm test` does a short form; the faults suite a long one.
+ * else is a failure.
  */
 export async function runMutations(options: MutationOptions): Promise<MutationReport> {
   const judge = await openJudge();
@@ -52,7 +50,6 @@ export async function runMutations(options: MutationOptions): Promise<MutationRe
           report.problems[verdict.code] = (report.problems[verdict.code] ?? 0) + 1;
         if (!isSound(verdict)) report.failures.push({ fixture: fixture.name, which, verdict });
       }
-      options.onFixture?.(fixture.name, report);
     }
     return report;
   } finally {
