@@ -43,7 +43,7 @@ export const settings = {
   rowSecurity: oneOf(
     ['on', 'off'],
     'off',
-    'Whether PostgreSQL itself keeps the tenants of requests apart, too: a second lock, and two more round trips a query',
+    'Whether PostgreSQL itself keeps the tenants of requests apart, too: a second lock, and a round trip more a query',
   ),
   redisUrl: url(
     ['redis:', 'rediss:'],

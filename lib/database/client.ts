@@ -4,7 +4,7 @@ import { Problem, storageProblem, systemErrorCode } from '../errors.js';
 import { inSpan, type SpanFacts, SpanKind } from '../telemetry/tracing.js';
 import { quotaProblem } from '../tenants/quota-problem.js';
 import { Pool, type PoolOptions } from './pool.js';
-import { currentTenant, TENANT_ROLE } from './tenancy.js';
+import { beginAsTenant, currentTenant } from './tenancy.js';
 import { inTransaction } from './transaction.js';
 
 /** Runs SQL: the pool, or one transaction of it. Repositories take it and never ask which. */
@@ -74,9 +74,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   return {
     query: (name, run) =>
       timed(name, () =>
-        pool.use((sql) => (currentTenant() === undefined ? run(sql) : inTransaction(sql, ofTenant(run)))),
+        pool.use((sql) => (currentTenant() === undefined ? run(sql) : inTransaction(sql, run, begin()))),
       ),
-    transaction: (name, run) => timed(name, () => pool.use((sql) => inTransaction(sql, ofTenant(run)))),
+    transaction: (name, run) => timed(name, () => pool.use((sql) => inTransaction(sql, run, begin()))),
     load: {
       get operations() {
         return operations;
@@ -101,22 +101,10 @@ function spanOf(name: string): SpanFacts {
   };
 }
 
-/** The same statements within the tenant that is served, if one is: they see its rows only. */
-function ofTenant<T>(run: (sql: Executor) => PromiseLike<T>): (sql: Executor) => PromiseLike<T> {
+/** How a transaction begins: within the tenant that is served, if one is. */
+function begin(): string {
   const tenantId = currentTenant();
-  if (tenantId === undefined) return run;
-  return async (sql) => {
-    // Not awaited by itself: what comes next goes to the server in the same packet, and runs after it.
-    const entered = enterTenant(sql, tenantId);
-    entered.catch(() => undefined);
-    const value = await run(sql);
-    await entered;
-    return value;
-  };
-}
-
-function enterTenant(sql: Executor, tenantId: string): Promise<unknown> {
-  return sql`select set_config('halftone.tenant', ${tenantId}, true), set_config('role', ${TENANT_ROLE}, true)`;
+  return tenantId === undefined ? 'begin' : beginAsTenant(tenantId);
 }
 
 function unavailable(what: string, cause?: unknown): Problem {

@@ -17,10 +17,15 @@ interface Connection {
  * a connection that never works again (porsager/postgres#1154, #1208). And it waits for BEGIN by itself,
  * where here BEGIN goes to the server with the first statement.
  *
+ * @param begin begins it, and may set what holds until its end: it has no parameters, which would have to be described
  * @throws what `run` throws; the driver's CONNECTION_CLOSED where the connection ended; an Error where a
  *   statement failed and `run` did not say so: nothing was committed then
  */
-export async function inTransaction<T>(pool: Sql, run: (sql: Transaction) => PromiseLike<T>): Promise<T> {
+export async function inTransaction<T>(
+  pool: Sql,
+  run: (sql: Transaction) => PromiseLike<T>,
+  begin = 'begin',
+): Promise<T> {
   const reserved = await pool.reserve();
   let session: Connection | undefined;
   let lost: Error | undefined;
@@ -35,7 +40,7 @@ export async function inTransaction<T>(pool: Sql, run: (sql: Transaction) => Pro
       return true;
     },
   };
-  const begun = reserved.unsafe('begin', [], options).execute();
+  const begun = reserved.unsafe(begin, [], options).execute();
   begun.catch(() => undefined);
   const sql = new Proxy(reserved, {
     apply(target, _self, [strings, ...values]) {

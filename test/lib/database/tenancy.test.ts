@@ -1,9 +1,12 @@
 import t from 'tap';
+import { type Executor, openDatabase } from '../../../lib/database/client.js';
 import { asService, asTenant } from '../../../lib/database/tenancy.js';
 import { prepareTenantRole } from '../../../lib/database/tenant-role.js';
 import { imageDataset } from '../../../lib/images/repository.js';
 import { jobDataset } from '../../../lib/jobs/dataset.js';
 import { listRows } from '../../../lib/lists/list.js';
+import { openTestDatabase } from '../../helpers/database.js';
+import { recordingLogger } from '../../helpers/events.js';
 import { openJobWorld } from '../../helpers/jobs.js';
 
 const everything = { limit: 20, sort: 'createdAt' } as const;
@@ -34,6 +37,52 @@ await t.test('a query without its condition sees nothing of another tenant', asy
   await t.rejects(asTenant('default', take), /row-level security/);
   await asTenant('default', newJob);
   t.same(await asTenant('default', seen), [2, 2], 'with its triggers, keys and sequences');
+});
+
+await t.test('a connection is everybody’s again when a tenant has done with it', async (t) => {
+  const { url, database: other } = await openTestDatabase(t);
+  await other.transaction('tenants.prepareRole', prepareTenantRole);
+  const database = openDatabase({
+    url,
+    applicationName: 'halftone-test',
+    poolSize: 1,
+    statementTimeoutMs: 200,
+    slowQueryMs: 5_000,
+    log: recordingLogger().log,
+  });
+  t.teardown(() => database.close(0));
+  const who = () =>
+    database.query('role.read', async (sql) => {
+      const [row] = await sql<{ name: string; tenant: string }[]>`
+        select current_user as name, current_setting('halftone.tenant', true) as tenant`;
+      return row;
+    });
+  const service = (await who())?.name;
+  const failing = [
+    (sql: Executor) => sql`select 1 / 0`,
+    (sql: Executor) => sql`select pg_sleep(30)`,
+    (sql: Executor) => Promise.all([sql`select 1 / 0`, sql`select 1`, sql`select pg_sleep(0.01)`]),
+    () => Promise.reject(new Error('changed my mind')),
+  ];
+  for (let round = 0; round < 20; round++) {
+    const fail = failing[round];
+    const failed =
+      fail && t.rejects(asTenant('bad', () => database.query<unknown>('test.fail', (sql) => fail(sql))));
+    const [alpha, all, bravo, inOne] = await Promise.all([
+      asTenant('alpha', who),
+      who(),
+      asTenant('bravo', who),
+      asTenant('charlie', () =>
+        database.transaction('role.readInOne', (sql) => sql<{ name: string }[]>`select current_user as name`),
+      ),
+      failed,
+    ]);
+    t.same(alpha, { name: 'halftone_tenant', tenant: 'alpha' });
+    t.equal(all?.name, service);
+    t.same(bravo, { name: 'halftone_tenant', tenant: 'bravo' });
+    t.equal(inOne[0]?.name, 'halftone_tenant');
+    t.equal((await who())?.name, service);
+  }
 });
 
 await t.test('the role sees nothing before it says whose rows', async (t) => {

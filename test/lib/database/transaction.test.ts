@@ -5,6 +5,8 @@ import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import type { Executor } from '../../../lib/database/client.js';
 import { openDatabase } from '../../../lib/database/client.js';
+import { asTenant } from '../../../lib/database/tenancy.js';
+import { prepareTenantRole } from '../../../lib/database/tenant-role.js';
 import { inTransaction } from '../../../lib/database/transaction.js';
 import { eventually, recordingLogger } from '../../helpers/events.js';
 import { testDatabase } from '../../helpers/services.js';
@@ -90,6 +92,22 @@ const endings: readonly Ending[] = [
 ];
 
 for (const [when, run] of endings) {
+  await t.test(`a tenant’s connection that ends ${when} takes nothing else with it`, async (t) => {
+    const { database, works } = open(t);
+    await database.transaction('tenants.prepareRole', prepareTenantRole);
+    for (let round = 0; round < 4; round++) {
+      const cut = asTenant('alpha', () =>
+        database.query('test.cut', async (sql) => {
+          const [backend] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+          await run(sql, backend?.pid ?? 0);
+        }),
+      );
+      await t.rejects(cut);
+      await works();
+      await asTenant('alpha', works);
+    }
+  });
+
   await t.test(`a connection that ends ${when} takes nothing else with it`, async (t) => {
     const { database, works } = open(t);
     for (let round = 0; round < 4; round++) {
