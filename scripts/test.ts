@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { startEmbeddedPostgres } from '../lib/database/embedded-postgres.js';
+import { makeTemplate } from '../test/helpers/database.js';
 import { startRedisServer } from '../test/helpers/redis-server.js';
 import { ensureTestServices } from './ensure-test-services.js';
 
@@ -43,7 +44,11 @@ async function main(): Promise<number> {
     durable: false,
   });
   cleanUps.push(() => database.stop());
-  return tap(process.argv.slice(2), { TEST_DATABASE_URL: database.url, TEST_REDIS_URL: redis.url });
+  return tap(process.argv.slice(2), {
+    TEST_DATABASE_URL: database.url,
+    TEST_TEMPLATE: await makeTemplate(database.url),
+    TEST_REDIS_URL: redis.url,
+  });
 }
 
 /**

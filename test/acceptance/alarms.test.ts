@@ -2,10 +2,10 @@ import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { Alarm } from '../../lib/alarms/alarm.js';
+import { migratedDatabase } from '../helpers/database.js';
 import { connect } from '../helpers/embedded-postgres.js';
 import { Recorder } from '../helpers/events.js';
 import { startService } from '../helpers/service.js';
-import { testDatabase } from '../helpers/services.js';
 
 /** What an operator's receiver is sent. */
 interface Sent {
@@ -43,7 +43,7 @@ t.test(
   'a worker that goes and comes back: one alarm and one all-clear, however many processes look',
   async (t) => {
     const { url, sent, refused } = await receiver(t, 1);
-    const databaseUrl = await testDatabase(t);
+    const databaseUrl = await migratedDatabase(t);
     const env = { ALERT_WEBHOOK_URL: url, ALERT_INTERVAL_SECONDS: '1', ALERT_HOLD_SECONDS: '1' };
     // Two that look, at one that does not: what a busy machine does to its speed is no part of this.
     const quiet = { ALERT_LOOP_DELAY_MS: '60000', ALERT_P95_MS: '60000', ALERT_MEMORY_PERCENT: '100' };

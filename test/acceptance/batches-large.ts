@@ -3,12 +3,12 @@ import type { Test } from 'tap';
 import { retryPath } from '../../lib/paths.js';
 import { ended, upload } from '../helpers/client.js';
 import { type Api, openApi } from '../helpers/contract.js';
+import { migratedDatabase } from '../helpers/database.js';
 import { connect } from '../helpers/embedded-postgres.js';
 import { eventually } from '../helpers/events.js';
 import { hasty, jobWhen, workerPid } from '../helpers/faults.js';
 import { noise } from '../helpers/pictures.js';
 import { type Service, type ServiceOptions, startService } from '../helpers/service.js';
-import { testDatabase } from '../helpers/services.js';
 import { type Asked, askBatch, membersOf, resultOf } from './batches.js';
 
 const MANY = 2_500;
@@ -20,7 +20,7 @@ const steps = [{ export: { dataset: 'renditions', format: 'csv' } }];
 
 /** What must hold of batches with two workers, of which one is killed. */
 export async function largeBatches(t: Test, options: ServiceOptions): Promise<void> {
-  const databaseUrl = await testDatabase(t);
+  const databaseUrl = await migratedDatabase(t);
   const sql = connect(t, databaseUrl);
   // Three processes share the connections of one server.
   const env = { ...hasty, RESIZE_THREADS: '1', DATABASE_POOL_SIZE: '4' };

@@ -3,10 +3,10 @@ import type { Job } from '../../lib/jobs/job.js';
 import type { QueueView } from '../../lib/jobs/queue-view.js';
 import { ended, type ProblemBody, upload, uploadAndWait } from '../helpers/client.js';
 import { openApi } from '../helpers/contract.js';
+import { migratedDatabase } from '../helpers/database.js';
 import { connect } from '../helpers/embedded-postgres.js';
 import { picture } from '../helpers/pictures.js';
 import { type Service, startService } from '../helpers/service.js';
-import { testDatabase } from '../helpers/services.js';
 
 interface Acted {
   readonly name: string;
@@ -15,7 +15,7 @@ interface Acted {
 
 /** What operators see and do with queues, on any backend. @returns the service, for what only one backend does */
 export async function operateQueues(t: Test, redisUrl?: string): Promise<Service> {
-  const databaseUrl = await testDatabase(t);
+  const databaseUrl = await migratedDatabase(t);
   const service = await startService(t, {
     databaseUrl,
     ...(redisUrl !== undefined && { redisUrl }),

@@ -3,7 +3,7 @@ import { type Database, openDatabase } from '../../lib/database/client.js';
 import { migrate } from '../../lib/database/migrate.js';
 import { migrateQueues } from '../../lib/queue/backend.js';
 import { recordingLogger } from './events.js';
-import { testDatabase } from './services.js';
+import { run, sharedPostgres, type Teardown, testDatabase } from './services.js';
 
 // From dist/test/helpers, like the entry's from dist.
 const migrations = new URL('../../../migrations/', import.meta.url);
@@ -13,10 +13,30 @@ export async function migrateTestDatabase(url: string): Promise<void> {
   await migrate({ url, folder: migrations, after: migrateQueues, log: recordingLogger().log });
 }
 
+const TEMPLATE = 'halftone_template';
+let template: Promise<string> | undefined;
+
+/** Makes the database that those of tests are copies of: to copy takes a tenth of the time to migrate. @returns its name */
+export async function makeTemplate(server: string): Promise<string> {
+  await run(server, `create database ${TEMPLATE}`);
+  const url = new URL(server);
+  url.pathname = `/${TEMPLATE}`;
+  await migrateTestDatabase(url.href);
+  return TEMPLATE;
+}
+
+/** A database of this test alone that has the newest schema. @returns its connection string */
+export async function migratedDatabase(t: Teardown): Promise<string> {
+  // `npm test` makes one for all files.
+  template ??= process.env['TEST_TEMPLATE']
+    ? Promise.resolve(process.env['TEST_TEMPLATE'])
+    : sharedPostgres().then(makeTemplate);
+  return testDatabase(t, await template);
+}
+
 /** A pool on a database of this test, migrated; both go with it. */
 export async function openTestDatabase(t: Test): Promise<{ url: string; database: Database }> {
-  const url = await testDatabase(t);
-  await migrateTestDatabase(url);
+  const url = await migratedDatabase(t);
   const database = openDatabase({
     url,
     applicationName: 'halftone-test',

@@ -4,7 +4,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type Teardown, temporaryFolder, testDatabase } from './services.js';
+import { migratedDatabase } from './database.js';
+import { type Teardown, temporaryFolder } from './services.js';
 
 const server = fileURLToPath(new URL('../../../bundle/server.js', import.meta.url));
 
@@ -59,7 +60,7 @@ export interface Service {
  */
 export async function startService(t: Teardown, options: ServiceOptions = {}): Promise<Service> {
   const dataDir = options.dataDir ?? (await temporaryFolder(t));
-  const databaseUrl = options.databaseUrl === undefined ? await testDatabase(t) : options.databaseUrl;
+  const databaseUrl = options.databaseUrl === undefined ? await migratedDatabase(t) : options.databaseUrl;
   // tap loads itself into every Node process that a test starts, and catches its signals: the service
   // runs without, as its users run it.
   const args = ['-u', 'NODE_OPTIONS', ...(options.launcher ?? []), process.execPath, server];

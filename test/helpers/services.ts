@@ -25,14 +25,15 @@ export async function temporaryFolder(t: Teardown): Promise<string> {
 }
 
 /**
- * Creates an empty database for this test and drops it afterwards, open connections or not.
+ * Creates a database for this test and drops it afterwards, open connections or not.
  *
+ * @param template what it is a copy of; default: empty
  * @returns its connection string, for postgres.js and pg
  */
-export async function testDatabase(t: Teardown): Promise<string> {
+export async function testDatabase(t: Teardown, template = 'template1'): Promise<string> {
   const server = await sharedPostgres();
   const name = uniqueName();
-  await run(server, `create database ${name}`);
+  await run(server, `create database ${name} template ${template}`);
   t.teardown(() => dropDatabase(server, name));
   const url = new URL(server);
   url.pathname = `/${name}`;
@@ -92,7 +93,8 @@ export async function startPostgres(t: Teardown, { durable = false } = {}): Prom
 }
 
 // `npm test` starts one server of each kind for all files. A file that is run by hand starts its own.
-const sharedPostgres = once(
+/** Connection string of the PostgreSQL that all tests share. */
+export const sharedPostgres = once(
   process.env['TEST_DATABASE_URL'],
   async () => (await startPostgres(await wholeFile())).url,
 );
@@ -128,8 +130,8 @@ function dropDatabase(server: string, name: string): Promise<void> {
   );
 }
 
-/** Runs the statements one after the other, each in a transaction of its own. */
-async function run(server: string, ...statements: string[]): Promise<void> {
+/** Runs statements on a server one after the other, each in a transaction of its own. */
+export async function run(server: string, ...statements: string[]): Promise<void> {
   const sql = postgres(server, { max: 1, onnotice: () => {} });
   try {
     for (const statement of statements) await sql.unsafe(statement);

@@ -3,15 +3,14 @@ import postgres from 'postgres';
 import { test } from 'tap';
 import { renditionId } from '../../lib/renditions/canonical.js';
 import { seedRows } from '../../scripts/seed/rows.js';
-import { migrateTestDatabase } from '../helpers/database.js';
-import { startPostgres, testDatabase } from '../helpers/services.js';
+import { migratedDatabase, migrateTestDatabase } from '../helpers/database.js';
+import { startPostgres } from '../helpers/services.js';
 
 const IMAGES = 600;
 const onProgress = (): void => undefined;
 
-async function seeded(t: Parameters<typeof testDatabase>[0], seed: number) {
-  const url = await testDatabase(t);
-  await migrateTestDatabase(url);
+async function seeded(t: Parameters<typeof migratedDatabase>[0], seed: number) {
+  const url = await migratedDatabase(t);
   await seedRows({ url, images: IMAGES, seed, onProgress });
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   t.teardown(() => sql.end({ timeout: 0 }));
@@ -66,8 +65,7 @@ test('the same seed gives the same rows', async (t) => {
 });
 
 test('what was cut off is finished by the same seed, and the rows are those of a run in one go', async (t) => {
-  const url = await testDatabase(t);
-  await migrateTestDatabase(url);
+  const url = await migratedDatabase(t);
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   t.teardown(() => sql.end({ timeout: 0 }));
   const options = { url, images: IMAGES, seed: 3, chunkImages: 50 };
