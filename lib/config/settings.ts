@@ -157,7 +157,7 @@ export const settings = {
     0,
     Number.MAX_SAFE_INTEGER,
     'bytes; 0 = any',
-    'Originals and renditions of a tenant that has no quota of its own; the same in every process, as the next three',
+    'Originals, renditions and uploads in parts of a tenant that has no quota of its own; the same in every process, as the next three',
   ),
   quotaImages: integer(0, 0, Number.MAX_SAFE_INTEGER, 'images; 0 = any', 'Images of such a tenant'),
   quotaQueuedJobs: integer(

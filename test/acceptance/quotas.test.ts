@@ -11,7 +11,7 @@ import { makeKey, withKey } from '../helpers/keys.js';
 import { bitmap, picture, plain } from '../helpers/pictures.js';
 import { startReceiver } from '../helpers/receiver.js';
 import { startService } from '../helpers/service.js';
-import { begin, sendPart } from '../helpers/tus.js';
+import { begin, sendPart, tusHeaders } from '../helpers/tus.js';
 
 const outside = await startReceiver(t, async (_request, response) => void response.end(await picture()));
 const service = await startService(t, {
@@ -110,6 +110,22 @@ await t.test('bytes: originals and renditions, and nothing is left of what is re
   t.same(await storedFiles(service, 'originals'), before);
   await api(first.body.image.links.self, { method: 'DELETE' });
   t.same(await usageOf('bytes'), { bytes: 0, images: 0, queuedJobs: 0, megapixelsAnHour: 0 });
+});
+
+await t.test('bytes: an upload in parts takes what it announces until it ends', async (t) => {
+  const api = await makeTenant('parts', { bytes: 20_000 });
+  const announce = (size: number) =>
+    api<ProblemBody>('/v1/uploads', {
+      method: 'POST',
+      headers: { ...tusHeaders, 'upload-length': String(size) },
+    });
+  assertRefused(t, await announce(20_001), 'bytes');
+  const both = await Promise.all([announce(12_000), announce(12_000)]);
+  t.same(both.map(({ status }) => status).sort(), [201, 403], 'not both get the last place');
+  const taken = both.find(({ status }) => status === 201)?.headers.get('location') ?? '';
+  assertRefused(t, await announce(9_000), 'bytes');
+  t.equal((await api(taken, { method: 'DELETE', headers: tusHeaders })).status, 204);
+  t.equal((await announce(12_000)).status, 201);
 });
 
 await t.test('images that come in parts, by URL or by import are counted like others', async (t) => {
