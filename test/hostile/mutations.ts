@@ -1,5 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { type Fixture, fixtures } from './fixtures.js';
-import { isSound, openJudge, type Verdict } from './judge.js';
+import { isSound, type Judge, openJudge, type Verdict } from './judge.js';
 import { mutate } from './mutate.js';
 import { seeded } from './random.js';
 
@@ -33,39 +34,45 @@ export interface MutationReport {
  * else is a failure.
  */
 export async function runMutations(options: MutationOptions): Promise<MutationReport> {
-  const judge = await openJudge();
+  const judges = await Promise.all(Array.from({ length: availableParallelism() }, openJudge));
   const report = {
     files: 0,
     images: 0,
     problems: {} as Record<string, number>,
     failures: [] as MutationFailure[],
   };
-  try {
-    for (const fixture of await fixtures()) {
-      for (const { which, bytes } of variantsOf(fixture, options)) {
-        const verdict = await judge.judge(bytes);
-        report.files += 1;
-        if (verdict.kind === 'image') report.images += 1;
-        if (verdict.kind === 'problem')
-          report.problems[verdict.code] = (report.problems[verdict.code] ?? 0) + 1;
-        if (!isSound(verdict)) report.failures.push({ fixture: fixture.name, which, verdict });
-      }
+  const variants = variantsOf(await fixtures(), options);
+  const work = async (judge: Judge): Promise<void> => {
+    // They share one line of files; each takes the next when it has judged its last.
+    for (let next = variants.next(); !next.done; next = variants.next()) {
+      const { fixture, which, bytes } = next.value;
+      const verdict = await judge.judge(bytes);
+      report.files += 1;
+      if (verdict.kind === 'image') report.images += 1;
+      if (verdict.kind === 'problem')
+        report.problems[verdict.code] = (report.problems[verdict.code] ?? 0) + 1;
+      if (!isSound(verdict)) report.failures.push({ fixture, which, verdict });
     }
+  };
+  try {
+    await Promise.all(judges.map(work));
     return report;
   } finally {
-    await judge.close();
+    await Promise.all(judges.map((judge) => judge.close()));
   }
 }
 
-/** A fixture's cuts and mutations, one at a time: there may be many. */
+/** Every fixture's cuts and mutations, one at a time: there may be many. */
 function* variantsOf(
-  { name, bytes }: Fixture,
+  all: readonly Fixture[],
   { seed, mutations, cuts }: MutationOptions,
-): Generator<{ which: string; bytes: Buffer }> {
-  for (let cut = 0; cut < cuts; cut++) {
-    yield { which: `cut ${cut}`, bytes: bytes.subarray(0, Math.floor((bytes.length * cut) / cuts)) };
-  }
-  for (let index = 0; index < mutations; index++) {
-    yield { which: `mutation ${index}`, bytes: mutate(bytes, seeded(seed, name, index)) };
+): Generator<{ fixture: string; which: string; bytes: Buffer }, undefined> {
+  for (const { name, bytes } of all) {
+    for (let cut = 0; cut < cuts; cut++) {
+      const end = Math.floor((bytes.length * cut) / cuts);
+      yield { fixture: name, which: `cut ${cut}`, bytes: bytes.subarray(0, end) };
+    }
+    for (let index = 0; index < mutations; index++)
+      yield { fixture: name, which: `mutation ${index}`, bytes: mutate(bytes, seeded(seed, name, index)) };
   }
 }
