@@ -4,7 +4,7 @@
 # what is added to it or removed.
 built=bundle/.built
 if [ "$1" = --if-stale ] && [ -e "$built" ]; then
-  newer=$(find ./*.ts ./*.json lib plugins routes workers -newer "$built" -print -quit)
+  newer=$(find ./*.ts ./*.json lib plugins routes workers scripts/bundle.sh -newer "$built" -print -quit)
   [ -z "$newer" ] && exit 0
 fi
 rm -rf bundle
