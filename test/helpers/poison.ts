@@ -37,7 +37,7 @@ export async function startPoisoned(
     slowQueryMs: 5_000,
     log,
   });
-  t.teardown(() => database.close(0));
+  t.teardown(() => database.close(1));
   const crashes = new Recorder<readonly string[]>();
   const config = testConfig({ ...env, DATA_DIR: service.dataDir, LOG_LEVEL: 'silent' });
   const supervisor = startSupervisor({

@@ -50,7 +50,7 @@ await t.test('a connection is everybody’s again when a tenant has done with it
     slowQueryMs: 5_000,
     log: recordingLogger().log,
   });
-  t.teardown(() => database.close(0));
+  t.teardown(() => database.close(1));
   const who = () =>
     database.query('role.read', async (sql) => {
       const [row] = await sql<{ name: string; tenant: string }[]>`

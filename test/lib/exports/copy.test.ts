@@ -64,6 +64,7 @@ t.test('one that fails later fails its stream, after what was good', async (t) =
   const { copy, backends } = await open(t);
   const running = await copy("select repeat('x', 1000), 1 / (100000 - i) from generate_series(1, 200000) i");
   await t.rejects(buffer(running), { code: '22012' });
+  await running.released;
   await free(backends);
 });
 
