@@ -10,7 +10,7 @@ import { passed, printResult, printSummary, type Result } from './faults/table.j
 /**
  * `npm run test:faults`: starts the whole service as processes, on a PostgreSQL and a Redis of its own in
  * temporary folders, does to it what machines and clients do, and prints what held. Exit code 1 where
- * something did not. All of it takes about an hour; `--scale 0.1` less.
+ * something did not. All of it takes two hours and more; `--scale 0.1` less.
  */
 async function main(): Promise<void> {
   const { only, backends, scale } = parseFaultOptions(process.argv.slice(2), faults);
