@@ -81,7 +81,7 @@ export async function startService(
     const healthz = (await firstOk(`${origin}/healthz`, api)) - started;
     const readyz = (await firstOk(`${origin}/readyz`, api)) - started;
     const apiPid = pidOf(api.pid);
-    const workerPid = pidOf(childOf(apiPid, /workers\/main\.js/));
+    const workerPid = pidOf(childOf(apiPid, /bundle\/main\.js/));
     const postgresPid = pidOf(childOf(apiPid, /postgres\0/));
     const cpu = (): CpuTimes => ({
       api: cpuMs(apiPid),
