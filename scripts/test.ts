@@ -14,10 +14,6 @@ import { ensureTestServices } from './ensure-test-services.js';
 
 // `npm test`: one PostgreSQL and one Redis for all test files, then tap with the arguments given.
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** More than these is no accident. */
-const MOST_REPEATED = 3;
-/** A test file as tap's last lines name it. */
-const TEST_FILE = /^not ok \d+ - (\S+\.test\.js)/;
 const tapProgram = join(root, 'node_modules/.bin/tap');
 
 const cleanUps: (() => Promise<unknown>)[] = [];
@@ -53,14 +49,7 @@ async function main(): Promise<number> {
     TEST_TEMPLATE: await makeTemplate(database.url),
     TEST_REDIS_URL: redis.url,
   };
-  const { code, failed } = await tap(process.argv.slice(2), env);
-  if (failed.length === 0 || failed.length > MOST_REPEATED) return code;
-  // Most of these tests start several processes: on a busy machine one may miss what it waits for. What fails by
-  // itself, too, has failed; the others are told, for whoever mends them.
-  console.log(`\nOnce more, by themselves: ${failed.join(' ')}`);
-  const again = await tap(['--jobs=1', ...failed], env);
-  if (again.code === 0) console.log(`\nUNSTABLE, passed the second time: ${failed.join(' ')}`);
-  return again.code;
+  return tap(process.argv.slice(2), env);
 }
 
 /**
@@ -72,34 +61,33 @@ async function tapLoadsTypeScript(): Promise<boolean> {
   return (await readFile(fromTap.resolve('@tapjs/test/test-built'), 'utf8')).includes('@tapjs/typescript');
 }
 
-/** Passes on what tap writes where there is no terminal, and says last what failed: among 12,000 lines nobody finds it. @returns the files that failed */
-async function passOn(output: Readable): Promise<string[]> {
+/**
+ * Passes on what tap writes where there is no terminal, and says last what failed: among 12,000 lines nobody finds
+ * it.
+ */
+async function passOn(output: Readable): Promise<void> {
   const failures: string[] = [];
   for await (const line of createInterface({ input: output })) {
     console.log(line);
     if (/^ *not ok /.test(line)) failures.push(line);
   }
   if (failures.length > 0) console.log(['Failed:', ...failures].join('\n'));
-  return failures.flatMap((line) => TEST_FILE.exec(line)?.[1] ?? []);
 }
 
-/** Runs tap to its end. @returns its exit code and, where there is no terminal, the files that failed */
-async function tap(
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<{ readonly code: number; readonly failed: readonly string[] }> {
-  if (stopRequest.signal.aborted) return { code: signalCode(stopRequest.signal.reason), failed: [] };
+/** Runs tap to its end. @returns its exit code */
+async function tap(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+  if (stopRequest.signal.aborted) return signalCode(stopRequest.signal.reason);
   const child = spawn(tapProgram, args, {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['inherit', process.stdout.isTTY ? 'inherit' : 'pipe', 'inherit'],
   });
   stopRequest.signal.addEventListener('abort', () => child.kill(stopRequest.signal.reason));
-  const [[code, signal], failed] = await Promise.all([
+  const [[code, signal]] = await Promise.all([
     once(child, 'exit'),
-    child.stdout ? passOn(child.stdout) : [],
+    child.stdout ? passOn(child.stdout) : undefined,
   ]);
-  return { code: code ?? signalCode(signal), failed };
+  return code ?? signalCode(signal);
 }
 
 /** The exit code by which a shell reports a signal. */
