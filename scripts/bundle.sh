@@ -7,18 +7,21 @@ if [ "$1" = --if-stale ] && [ -e "$built" ]; then
   newer=$(find ./*.ts ./*.json lib plugins routes workers scripts/bundle.sh -newer "$built" -print -quit)
   [ -z "$newer" ] && exit 0
 fi
-rm -rf bundle
+# Made beside it and moved into its place: one that starts meanwhile finds the whole of one or of the other.
+made=$(mktemp -d bundle.XXXXXX) || exit
+trap 'rm -rf "$made"' EXIT
+touch "$made/.built"
 
 # Outside of it stays what has files of its own beside its code: binaries, threads, pages. And the API of
 # OpenTelemetry, that an SDK and we speak of one.
 # The entries lie side by side, so that each finds the others as it does among its sources.
 node_modules/.bin/esbuild server.ts workers/main.ts workers/resize.ts workers/export.ts \
-  --outdir=bundle --entry-names='[name]' --chunk-names='[hash]' \
+  --outdir="$made" --entry-names='[name]' --chunk-names='[hash]' \
   --bundle --splitting --platform=node --target=node20 --format=esm --sourcemap --sources-content=false \
   --external:sharp --external:@duckdb/node-api --external:embedded-postgres --external:libheif-js \
   --external:pino --external:pino-pretty --external:piscina --external:pg-native \
   --external:@fastify/swagger-ui --external:@bull-board/api --external:@bull-board/fastify \
   --external:@opentelemetry/api \
   --banner:js='import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);' \
-  --log-level=warning &&
-  touch "$built"
+  --log-level=warning || exit
+chmod 755 "$made" && rm -rf bundle && mv "$made" bundle
