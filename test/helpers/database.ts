@@ -35,7 +35,10 @@ export async function migratedDatabase(t: Teardown): Promise<string> {
 }
 
 /** A pool on a database of this test, migrated; both go with it. */
-export async function openTestDatabase(t: Test): Promise<{ url: string; database: Database }> {
+export async function openTestDatabase(
+  t: Test,
+  options: { readonly poolSize?: number; readonly statementTimeoutMs?: number } = {},
+): Promise<{ url: string; database: Database }> {
   const url = await migratedDatabase(t);
   const database = openDatabase({
     url,
@@ -44,6 +47,7 @@ export async function openTestDatabase(t: Test): Promise<{ url: string; database
     statementTimeoutMs: 5_000,
     slowQueryMs: 5_000,
     log: recordingLogger().log,
+    ...options,
   });
   // A query that nobody waits for may be under way: cut off, it would be the next test's error.
   t.teardown(() => database.close(1));

@@ -1,12 +1,11 @@
 import t from 'tap';
-import { type Executor, openDatabase } from '../../../lib/database/client.js';
+import type { Executor } from '../../../lib/database/client.js';
 import { asService, asTenant } from '../../../lib/database/tenancy.js';
 import { prepareTenantRole } from '../../../lib/database/tenant-role.js';
 import { imageDataset } from '../../../lib/images/repository.js';
 import { jobDataset } from '../../../lib/jobs/dataset.js';
 import { listRows } from '../../../lib/lists/list.js';
 import { openTestDatabase } from '../../helpers/database.js';
-import { recordingLogger } from '../../helpers/events.js';
 import { openJobWorld } from '../../helpers/jobs.js';
 
 const everything = { limit: 20, sort: 'createdAt' } as const;
@@ -40,17 +39,8 @@ await t.test('a query without its condition sees nothing of another tenant', asy
 });
 
 await t.test('a connection is everybody’s again when a tenant has done with it', async (t) => {
-  const { url, database: other } = await openTestDatabase(t);
-  await other.transaction('tenants.prepareRole', prepareTenantRole);
-  const database = openDatabase({
-    url,
-    applicationName: 'halftone-test',
-    poolSize: 1,
-    statementTimeoutMs: 200,
-    slowQueryMs: 5_000,
-    log: recordingLogger().log,
-  });
-  t.teardown(() => database.close(1));
+  const { database } = await openTestDatabase(t, { poolSize: 1, statementTimeoutMs: 200 });
+  await database.transaction('tenants.prepareRole', prepareTenantRole);
   const who = () =>
     database.query('role.read', async (sql) => {
       const [row] = await sql<{ name: string; tenant: string }[]>`
