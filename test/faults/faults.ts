@@ -8,7 +8,7 @@ import { exportClients } from './export-clients.js';
 import type { Fault } from './fault.js';
 import { manyImages } from './many-images.js';
 import { postgresCrashed } from './postgres-crashed.js';
-import { randomRequestsFault } from './random-requests.js';
+import { randomRequests } from './random-requests.js';
 import { redisLost } from './redis-lost.js';
 import { saturated } from './saturated.js';
 import { slowBodies } from './slow-bodies.js';
@@ -33,5 +33,5 @@ export const faults: readonly Fault[] = [
   manyImages,
   clock,
   damagedFiles,
-  randomRequestsFault,
+  randomRequests,
 ];

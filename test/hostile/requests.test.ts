@@ -1,5 +1,5 @@
 import t from 'tap';
-import { randomRequestsFault } from '../faults/random-requests.js';
+import { randomRequests } from '../faults/random-requests.js';
 import { shortForm } from '../faults/short-form.js';
 
-await shortForm(t, randomRequestsFault, 0.4);
+await shortForm(t, randomRequests, 0.4);

@@ -34,7 +34,7 @@ export interface Document {
 }
 
 /** A request that somebody might send. */
-export interface RandomRequest {
+export interface GeneratedRequest {
   readonly path: string;
   readonly asked: Asked;
 }
@@ -72,11 +72,11 @@ const odd: readonly unknown[] = [
  *
  * @param ids of things that are there, so that not every path leads nowhere
  */
-export function* randomRequests(
+export function* generatedRequests(
   document: Document,
   seed: string,
   ids: readonly string[],
-): Generator<RandomRequest> {
+): Generator<GeneratedRequest> {
   const random = seeded('requests', seed);
   const operations = Object.entries(document.paths)
     .filter(([path]) => !path.endsWith('/events'))
