@@ -1,3 +1,4 @@
+import type { Sql } from 'postgres';
 import { queueJobs } from './backlog.js';
 import { EVERY_BACKEND, type Fault, type FaultRun, Findings } from './fault.js';
 import { allEnded, countJobs, nothingLostOrTwice } from './record.js';
@@ -35,14 +36,23 @@ export const stoppedWithBacklog: Fault = {
     const again = await start();
     await allEnded(sql);
     await nothingLostOrTwice(found, sql, again, jobs);
-    // Recorded, started, ended.
-    const [row] = await sql<{ count: number }[]>`
-      select count(*)::int as count from jobs where version <> 3 or attempts_made <> 1`;
-    found.equal('jobs that were begun twice', row?.count ?? -1, 0);
+    const twice = await begunTwice(sql);
+    found.is('jobs that were begun twice', twice.length === 0, [`${twice.length} of 0`, ...twice].join('; '));
     await again.stop();
     return found;
   },
 };
+
+/** @returns what became of each job that was not just recorded, started and ended */
+async function begunTwice(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ history: string }[]>`
+    select string_agg(
+      format('%s %s %s', job_events.state, job_events.error ->> 'code', job_events.created_at::time(3)),
+      ', ' order by job_events.version) as history
+    from jobs join job_events on job_events.job_id = jobs.id
+    where jobs.version <> 3 or jobs.attempts_made <> 1 group by jobs.id`;
+  return rows.map(({ history }) => history);
+}
 
 async function act(url: string, action: 'pause' | 'resume'): Promise<void> {
   const response = await fetch(`${url}/v1/queues/resize/${action}`, { method: 'POST' });
