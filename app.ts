@@ -25,7 +25,6 @@ import queues from './plugins/queues.js';
 import rateLimit from './plugins/rate-limit.js';
 import redis from './plugins/redis.js';
 import requestContext from './plugins/request-context.js';
-import rowSecurity from './plugins/row-security.js';
 import settings from './plugins/settings.js';
 import slowBodies from './plugins/slow-bodies.js';
 import storage from './plugins/storage.js';
@@ -131,7 +130,6 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(rateLimit, { config });
   await app.register(links, { config });
   await app.register(authentication, { config });
-  await app.register(rowSecurity, { config });
   await app.register(adminUi, { config });
   await app.register(idempotency, { config });
 

@@ -75,9 +75,12 @@ function supervise(config: Config, databaseUrl: string, log: Logger): Supervisor
   return startSupervisor({ config, databaseUrl, log, onCrash });
 }
 
-/** Sees to it that quotas are as they are set, and that somebody can get in. @returns the key that was made for that */
+/**
+ * Sees to it that tenants are kept apart, that quotas are as they are set, and that somebody can get in.
+ *
+ * @returns the key that was made for that
+ */
 async function settleTenants(config: Config, databaseUrl: string, log: Logger): Promise<string | undefined> {
-  if (config.role === 'worker') return undefined;
   const quotas = {
     bytes: config.quotaBytes,
     images: config.quotaImages,
@@ -86,6 +89,7 @@ async function settleTenants(config: Config, databaseUrl: string, log: Logger): 
   };
   return withDatabase(config, databaseUrl, log, async (database) => {
     if (config.rowSecurity === 'on') await database.transaction('tenants.prepareRole', prepareTenantRole);
+    if (config.role === 'worker') return undefined;
     await database.transaction('tenants.setDefaultQuotas', (sql) => setDefaultQuotas(sql, quotas));
     return config.auth === 'off' ? undefined : ensureFirstKey({ ...config, database });
   });

@@ -1,5 +1,3 @@
-import { asService } from './database/tenancy.js';
-
 /** What a ticker runs, and how often. */
 export interface TickerOptions {
   readonly run: () => Promise<void>;
@@ -57,8 +55,7 @@ export class Ticker {
     clearTimeout(this.#timer);
     this.#dueAt = Number.POSITIVE_INFINITY;
     if (this.#closed) return Promise.resolve();
-    // Whoever asks for it, it is everybody's.
-    const run = asService(this.#options.run);
+    const run = this.#options.run();
     this.#running = run
       .catch(() => undefined)
       .then(() => {

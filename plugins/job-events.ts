@@ -27,7 +27,8 @@ const MS_A_MINUTE = 60_000;
 export default fp(
   async (app) => {
     const jobs = new JobCache({
-      load: (tenantId, id) => app.database.query('jobs.find', (sql) => findJob(sql, tenantId, id)),
+      load: (tenantId, id) =>
+        app.database.of(tenantId).query('jobs.find', (sql) => findJob(sql, tenantId, id)),
     });
     app.decorate('jobs', jobs);
     app.metrics.watchJobCache(jobs);

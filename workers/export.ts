@@ -12,6 +12,8 @@ export interface ExportThreadTask extends ExportTask {
   readonly databaseUrl: string;
   readonly statementTimeoutMs: number;
   readonly slowQueryMs: number;
+  /** Whether PostgreSQL itself keeps the export to its tenant's rows. */
+  readonly rowSecurity: boolean;
   readonly logLevel: string;
   /** Folder of the store. */
   readonly storeFolder: string;
@@ -32,7 +34,7 @@ let log: ServiceLogger | undefined;
  * neither the API nor the consumers of jobs may be without.
  */
 export default async function exportFile(task: ExportThreadTask): Promise<ExportOutcome> {
-  const { databaseUrl, statementTimeoutMs, slowQueryMs, progress } = task;
+  const { databaseUrl, statementTimeoutMs, slowQueryMs, rowSecurity, tenantId, progress } = task;
   // One a thread: each has something to do when the thread ends.
   log ??= createLogger('export', { level: task.logLevel, pretty: false });
   const database = openDatabase({
@@ -41,6 +43,7 @@ export default async function exportFile(task: ExportThreadTask): Promise<Export
     poolSize: 1,
     statementTimeoutMs,
     slowQueryMs,
+    rowSecurity,
     log,
   });
   const cancelled = new AbortController();
@@ -49,7 +52,8 @@ export default async function exportFile(task: ExportThreadTask): Promise<Export
   try {
     const store = await openFileStore(task.storeFolder);
     const onProgress = (share: number): void => progress.postMessage(share);
-    const file = await writeExport({ databaseUrl, database, log, store }, task, { signal, onProgress });
+    const deps = { databaseUrl, database, log, store, seenBy: rowSecurity ? tenantId : undefined };
+    const file = await writeExport(deps, task, { signal, onProgress });
     return { ok: true, file };
   } catch (error) {
     cancelled.signal.throwIfAborted();

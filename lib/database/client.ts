@@ -4,7 +4,7 @@ import { Problem, storageProblem, systemErrorCode } from '../errors.js';
 import { inSpan, type SpanFacts, SpanKind } from '../telemetry/tracing.js';
 import { quotaProblem } from '../tenants/quota-problem.js';
 import { Pool, type PoolOptions } from './pool.js';
-import { beginAsTenant, currentTenant } from './tenancy.js';
+import { beginAsTenant } from './tenancy.js';
 import { inTransaction } from './transaction.js';
 
 /** Runs SQL: the pool, or one transaction of it. Repositories take it and never ask which. */
@@ -24,6 +24,8 @@ export type Fragment = postgres.Fragment;
 export interface DatabaseOptions extends PoolOptions {
   /** Queries slower than this, in ms, are logged by name. */
   readonly slowQueryMs: number;
+  /** Whether PostgreSQL itself keeps tenants apart; see {@link Database.of}. */
+  readonly rowSecurity?: boolean;
   /** Called after each query with its name (`table.operation`) and its seconds, for the metrics. */
   readonly onQuery?: (name: string, seconds: number) => void;
 }
@@ -33,10 +35,15 @@ export interface DatabaseOptions extends PoolOptions {
  * server come out as DATABASE_UNAVAILABLE.
  */
 export interface Database {
-  /** Runs one or more statements of the pool under a name such as `images.find`; within a tenant, in one transaction. */
+  /** Runs one or more statements of the pool under a name such as `images.find`. */
   query<T>(name: string, run: (sql: Executor) => PromiseLike<T>): Promise<T>;
   /** Runs statements in one transaction: it commits when `run` resolves and rolls back when it rejects. */
   transaction<T>(name: string, run: (sql: Executor) => PromiseLike<T>): Promise<T>;
+  /**
+   * The same database as one tenant sees it: whatever the conditions of a query are, PostgreSQL lets it read and
+   * change that tenant's rows only. Each query is a transaction there. Where row security is off, the database itself.
+   */
+  of(tenantId: string): Database;
   /** Queries and transactions that have a connection or wait for one, and how many connections there may be. */
   readonly load: { readonly operations: number; readonly connections: number };
   /** Ends the pool, waiting at most `seconds` for what still runs. */
@@ -71,12 +78,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   }
 
-  return {
-    query: (name, run) =>
-      timed(name, () =>
-        pool.use((sql) => (currentTenant() === undefined ? run(sql) : inTransaction(sql, run, begin()))),
-      ),
-    transaction: (name, run) => timed(name, () => pool.use((sql) => inTransaction(sql, run, begin()))),
+  const all: Database = {
+    query: (name, run) => timed(name, () => pool.use(run)),
+    transaction: (name, run) => timed(name, () => pool.use((sql) => inTransaction(sql, run))),
+    of: (tenantId) => (options.rowSecurity ? asTenant(beginAsTenant(tenantId)) : all),
     load: {
       get operations() {
         return operations;
@@ -85,6 +90,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     close: (seconds = 5) => pool.end(seconds),
   };
+  return all;
+
+  function asTenant(begin: string): Database {
+    const transaction: Database['transaction'] = (name, run) =>
+      timed(name, () => pool.use((sql) => inTransaction(sql, run, begin)));
+    return { ...all, query: transaction, transaction };
+  }
 }
 
 /** https://opentelemetry.io/docs/specs/semconv/database/database-spans/ */
@@ -99,12 +111,6 @@ function spanOf(name: string): SpanFacts {
       'db.operation.name': operation,
     },
   };
-}
-
-/** How a transaction begins: within the tenant that is served, if one is. */
-function begin(): string {
-  const tenantId = currentTenant();
-  return tenantId === undefined ? 'begin' : beginAsTenant(tenantId);
 }
 
 function unavailable(what: string, cause?: unknown): Problem {

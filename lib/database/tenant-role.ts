@@ -11,11 +11,17 @@ export async function prepareTenantRole(sql: Executor): Promise<void> {
   const [role] = await sql<{ isOurs: boolean }[]>`
     select pg_has_role(current_user, oid, 'member') as is_ours from pg_roles where rolname = ${TENANT_ROLE}`;
   try {
-    if (!role) await sql.unsafe(`create role ${TENANT_ROLE} nologin`);
+    // Beside us another database of the same server may be made ready.
+    if (!role) {
+      await sql.unsafe(`do $$ begin
+        create role ${TENANT_ROLE} nologin;
+      exception when duplicate_object or unique_violation then null;
+      end $$`);
+    }
     if (!role?.isOurs) await sql.unsafe(`grant ${TENANT_ROLE} to current_user`);
   } catch (cause) {
     throw new Error(
-      `ROW_SECURITY is "on", and the user of DATABASE_URL may not make its role. Have an administrator run: create role ${TENANT_ROLE} nologin; grant ${TENANT_ROLE} to the user.`,
+      `ROW_SECURITY is "on", and the user of DATABASE_URL may not make its role. Have an administrator run: create role ${TENANT_ROLE} nologin; grant ${TENANT_ROLE} to the user. Or set ROW_SECURITY=off.`,
       { cause },
     );
   }

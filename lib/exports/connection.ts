@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { currentTenant, TENANT_ROLE } from '../database/tenancy.js';
+import { TENANT_ROLE } from '../database/tenancy.js';
 import { type ByteSource, PacedSource, StreamSource } from './byte-source.js';
 
 /** What an export's connection is called in `pg_stat_activity`. */
@@ -33,8 +33,13 @@ export interface ExportConnection {
  * By `pg`, which hands over its socket, and not by postgres.js: there an error that comes in the same
  * packet as the start of a copy is thrown where nobody can catch it, a row is an event and not a few
  * bytes, and a copy that is left leaves its backend blocked in a write to a socket that nobody reads.
+ *
+ * @param seenBy the tenant whose rows alone PostgreSQL shows; undefined: everybody's
  */
-export async function connectExport(databaseUrl: string, signal: AbortSignal): Promise<ExportConnection> {
+export async function connectExport(
+  { databaseUrl, seenBy }: { readonly databaseUrl: string; readonly seenBy?: string | undefined },
+  signal: AbortSignal,
+): Promise<ExportConnection> {
   const paced = new PacedSource();
   const client = new pg.Client({
     stream: () => paced.socket,
@@ -55,10 +60,9 @@ export async function connectExport(databaseUrl: string, signal: AbortSignal): P
     if (!backend) throw new Error('PostgreSQL does not say which backend this is');
     // Where the system cannot tell PostgreSQL that a client has gone, only its next write does.
     await client.query(CLIENT_CHECK).catch(() => undefined);
-    const tenantId = currentTenant();
-    if (tenantId !== undefined) {
+    if (seenBy !== undefined) {
       const enter = "select set_config('halftone.tenant', $1, false), set_config('role', $2, false)";
-      await client.query(enter, [tenantId, TENANT_ROLE]);
+      await client.query(enter, [seenBy, TENANT_ROLE]);
     }
     const { stream } = client.connection;
     return { client, pid: backend.pid, source: stream === paced.socket ? paced : new StreamSource(stream) };

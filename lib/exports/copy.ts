@@ -2,7 +2,6 @@ import { setPriority } from 'node:os';
 import { Readable } from 'node:stream';
 import type pg from 'pg';
 import { type Database, databaseProblem } from '../database/client.js';
-import { asService } from '../database/tenancy.js';
 import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
@@ -15,6 +14,8 @@ export interface CopyDeps {
   readonly databaseUrl: string;
   /** The pool, by which a copy that is left is cancelled. */
   readonly database: Database;
+  /** Whose rows PostgreSQL lets it see, where row security is on; else everybody's. */
+  readonly seenBy?: string | undefined;
   readonly log: Logger;
   /** Whether PostgreSQL runs on this machine, as a part of ours: then what an export asks of it stands behind all else. */
   readonly isOurs?: boolean;
@@ -124,14 +125,14 @@ export class Copy extends Readable {
   async #cancel(): Promise<void> {
     const { database, log } = this.#deps;
     const { pid } = this.#connection;
-    await asService(() =>
-      database.query(
+    await database
+      .query(
         'exports.cancel',
         (sql) => sql`
           select pg_cancel_backend(pid) from pg_stat_activity
           where pid = ${pid} and application_name = ${EXPORT_APPLICATION}`,
-      ),
-    ).catch((error: unknown) => log.warn({ err: error, pid }, 'an export that was left is not cancelled'));
+      )
+      .catch((error: unknown) => log.warn({ err: error, pid }, 'an export that was left is not cancelled'));
   }
 }
 
@@ -148,7 +149,7 @@ export async function openCopy(deps: CopyDeps, statement: string, signal: AbortS
   const abandoned = new AbortController();
   try {
     const connection = await within(
-      connectExport(deps.databaseUrl, AbortSignal.any([signal, abandoned.signal])),
+      connectExport(deps, AbortSignal.any([signal, abandoned.signal])),
       START_MS,
       () => unavailable('did not answer in time'),
     );

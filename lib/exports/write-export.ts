@@ -81,7 +81,7 @@ export async function writeExport(
       if (dataset === 'jobs') throw new Error('jobs have no files');
       const listed = { ...request, ...packedColumns(dataset) };
       return fromCsv(deps, task, listed, control, async ({ csvPath, signal, onProgress }) => {
-        const files = packedFiles(deps.database, task.tenantId, dataset, csvPath, signal);
+        const files = packedFiles(deps.database.of(task.tenantId), task.tenantId, dataset, csvPath, signal);
         const { store } = deps;
         const outcome = await writeZip({ store, files, folder: dataset, outputPath, signal, onProgress });
         return outcome.packed + outcome.damaged;
@@ -205,8 +205,8 @@ async function digestOf(path: string, signal: AbortSignal): Promise<{ bytes: num
 
 /** For the progress alone: the rows that come may be others by a few. */
 async function countRows({ database }: WriteDeps, tenantId: string, request: ExportRequest): Promise<number> {
-  const [row] = await database.query('exports.count', (sql) =>
-    sql.unsafe<{ total: number }[]>(countStatement(request, tenantId)),
-  );
+  const [row] = await database
+    .of(tenantId)
+    .query('exports.count', (sql) => sql.unsafe<{ total: number }[]>(countStatement(request, tenantId)));
   return row?.total ?? 0;
 }

@@ -72,7 +72,9 @@ export class IdempotencyGate {
   async admit(request: KeyedRequest): Promise<{ claim: Claim } | { answer: Answer & { body: Buffer } }> {
     const { database, arrivalMs } = this.#options;
     const { tenantId, key, body } = request;
-    const found = await database.query('idempotencyKeys.claim', (sql) => claimKey(sql, tenantId, key));
+    const found = await database
+      .of(tenantId)
+      .query('idempotencyKeys.claim', (sql) => claimKey(sql, tenantId, key));
     if (found.state === 'claimed') {
       this.#leases.hold(found.claimId);
       return { claim: { id: found.claimId, request } };

@@ -1,5 +1,4 @@
 import type { Database } from '../database/client.js';
-import { asService } from '../database/tenancy.js';
 import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
@@ -207,7 +206,7 @@ export class Dispatcher {
   }
 
   async #count(): Promise<void> {
-    const counts = await asService(() => this.#options.database.query('jobs.countQueued', countQueued));
+    const counts = await this.#options.database.query('jobs.countQueued', countQueued);
     const byTenant = new Map(counts.map(({ tenantId, count }) => [tenantId, count]));
     const counted = counts.reduce((sum, { count }) => sum + count, 0);
     const single = counted - counts.reduce((sum, { members }) => sum + members, 0);

@@ -72,7 +72,7 @@ export class EventFeed {
     id: string,
     lastId: string | undefined,
   ): Promise<JobStart | undefined> {
-    const { database } = this.#options;
+    const database = this.#options.database.of(viewer.tenantId);
     const after = lastId === undefined ? undefined : decodeVersion(lastId);
     const job = isUuid(id)
       ? await database.query('jobs.find', (sql) => findJob(sql, viewer.tenantId, id))

@@ -65,6 +65,7 @@ export class TenantFollowers {
     until: EventPosition,
     sink: EventSink,
   ): Promise<void> {
+    const database = this.#database.of(follower.tenantId);
     const tenants = [follower.tenantId];
     // The rest of the batch in which it stopped, then all that came later.
     const batches = [
@@ -72,7 +73,7 @@ export class TenantFollowers {
       { tenants, from: after.to, to: until.to, after: 0 },
     ];
     for (const batch of batches) {
-      for await (const events of this.#pages(batch)) {
+      for await (const events of pages(database, batch)) {
         const text = textOf(
           events.filter((event) => follower.wants(event)),
           { ...batch, at: until.at },
@@ -120,23 +121,11 @@ export class TenantFollowers {
   async #readBatch(): Promise<void> {
     const { at, from, to, id } = this.#position;
     const batch = { tenants: [...this.#byTenant.keys()], from, to, after: id };
-    for await (const events of this.#pages(batch)) {
+    for await (const events of pages(this.#database, batch)) {
       await this.#tell(events);
       this.#position = { at, from, to, id: events.at(-1)?.eventId ?? id };
     }
     this.#position = { at, from: to, to, id: 0 };
-  }
-
-  async *#pages(batch: EventBatch): AsyncGenerator<TenantEvent[]> {
-    // Where both are the same, no transaction has ended between.
-    for (let { after } = batch, more = batch.from !== batch.to && batch.tenants.length > 0; more; ) {
-      const events = await this.#database.query('jobEvents.between', (sql) =>
-        eventsBetween(sql, { ...batch, after }, PAGE),
-      );
-      if (events.length > 0) yield events;
-      after = events.at(-1)?.eventId ?? after;
-      more = events.length === PAGE;
-    }
   }
 
   async #tell(events: readonly TenantEvent[]): Promise<void> {
@@ -164,6 +153,18 @@ export class TenantFollowers {
     const followers = this.#byTenant.get(follower.tenantId);
     followers?.delete(follower);
     if (followers?.size === 0) this.#byTenant.delete(follower.tenantId);
+  }
+}
+
+async function* pages(database: Database, batch: EventBatch): AsyncGenerator<TenantEvent[]> {
+  // Where both are the same, no transaction has ended between.
+  for (let { after } = batch, more = batch.from !== batch.to && batch.tenants.length > 0; more; ) {
+    const events = await database.query('jobEvents.between', (sql) =>
+      eventsBetween(sql, { ...batch, after }, PAGE),
+    );
+    if (events.length > 0) yield events;
+    after = events.at(-1)?.eventId ?? after;
+    more = events.length === PAGE;
   }
 }
 

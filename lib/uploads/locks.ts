@@ -74,9 +74,9 @@ export class UploadLocks {
     const deadline = performance.now() + WAIT_MS;
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LOOK_MS)) {
       const asked = performance.now();
-      const taken = await this.#database.query('uploads.lock', (sql) =>
-        takeLock(sql, { tenantId, id }, token, LEASE_MS),
-      );
+      const taken = await this.#database
+        .of(tenantId)
+        .query('uploads.lock', (sql) => takeLock(sql, { tenantId, id }, token, LEASE_MS));
       if (taken === 'missing') throw uploadNotFound();
       if (taken !== 'held') return { row: taken, lock: this.hold(id, token, asked) };
       // One of this very process need not hear it from the row.

@@ -3,6 +3,7 @@ import { batchBodySchema, readBatchBody } from '../../lib/batches/body.js';
 import { createBatch } from '../../lib/batches/create-batch.js';
 import { askerOf } from '../asker.js';
 import { answerJob, jobAnswer } from '../jobs/answer.js';
+import { partsOf } from '../parts.js';
 
 /** `POST /v1/batches`: asks for renditions of many images, and for what comes after them. */
 const create: FastifyPluginAsyncTypebox = async (app) => {
@@ -26,7 +27,9 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const wish = readBatchBody(request.body);
-      const job = await request.timings.measure('db', () => createBatch(app, askerOf(request), wish));
+      const job = await request.timings.measure('db', () =>
+        createBatch(partsOf(request), askerOf(request), wish),
+      );
       return answerJob(request, reply, job);
     },
   );

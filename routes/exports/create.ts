@@ -8,6 +8,7 @@ import { presentJob } from '../../lib/jobs/job.js';
 import { hasEnded } from '../../lib/jobs/state.js';
 import { exportPath, jobPath } from '../../lib/paths.js';
 import { askerOf } from '../asker.js';
+import { partsOf } from '../parts.js';
 import { ref } from '../schemas.js';
 import { waitIfPreferred } from '../wait.js';
 import { requireExport } from './find.js';
@@ -63,7 +64,9 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
   );
 
   async function make(request: FastifyRequest, reply: FastifyReply, body: ExportBody): Promise<FastifyReply> {
-    const { row, job } = await request.timings.measure('db', () => createExport(app, askerOf(request), body));
+    const { row, job } = await request.timings.measure('db', () =>
+      createExport(partsOf(request), askerOf(request), body),
+    );
     const waited = await waitIfPreferred(request, reply, job.id);
     if (!waited || !hasEnded(waited.row.state)) {
       return reply

@@ -10,7 +10,7 @@ import { isUuid } from '../../lib/ids.js';
  * @throws Problem EXPORT_NOT_FOUND (404), also for an id that is no UUID
  */
 export async function requireExport(request: FastifyRequest, id: string): Promise<ExportRow> {
-  const { database } = request.server;
+  const { database } = request;
   const found = isUuid(id)
     ? await request.timings.measure('db', () =>
         database.query('exports.find', (sql) => findExport(sql, request.tenantId, id)),

@@ -34,8 +34,13 @@ const stream: FastifyPluginAsyncTypebox<{ databaseUrl: string }> = async (app, {
       const { dataset, request: wanted, format } = readStreamQuery(request.query, request.caller);
       if (streams >= maxExportStreams) throw tooMany(maxExportStreams);
       streams++;
-      const isOurs = app.config.databaseUrl === undefined;
-      const deps = { databaseUrl, database: app.database, log: app.log, isOurs };
+      const deps = {
+        databaseUrl,
+        database: app.database,
+        log: app.log,
+        isOurs: app.config.databaseUrl === undefined,
+        seenBy: app.config.rowSecurity === 'on' ? request.tenantId : undefined,
+      };
       const gone = clientGone(reply.raw);
       const started = request.timings.measure('db', () =>
         openExport(deps, request.tenantId, wanted, format, gone),

@@ -7,14 +7,12 @@ import { findRenditions } from '../../lib/renditions/repository.js';
 
 /** Answers an upload whose client has waited for its job's end: the image, with the renditions it has now. */
 export async function answerEnded(
-  { server }: FastifyRequest,
+  { database }: FastifyRequest,
   reply: FastifyReply,
   image: ImageRow,
   job: JobRow,
 ): Promise<FastifyReply> {
-  const renditions = await server.database.query('renditions.ofImage', (sql) =>
-    findRenditions(sql, [image.id]),
-  );
+  const renditions = await database.query('renditions.ofImage', (sql) => findRenditions(sql, [image.id]));
   return reply
     .code(201)
     .header('location', imagePath(image.id))

@@ -50,13 +50,13 @@ const change: FastifyPluginAsyncTypebox = async (app) => {
         throw invalidField('filename', 'has nothing left once it is made safe; it takes a file name');
       const checked = metadata === undefined ? undefined : checkMetadata(metadata);
       const image = await requireImage(request, request.params.id);
-      const renditions = await app.database.query('renditions.ofImage', (sql) =>
+      const renditions = await request.database.query('renditions.ofImage', (sql) =>
         findRenditions(sql, [image.id]),
       );
       // If-Match compares strongly (RFC 9110, 13.1.1), and our tags of JSON are weak; but they count
       // every change of the row, so to accept them here loses no update.
       const changed = matchesIfNoneMatch(condition, imageEtag(image, renditions))
-        ? await app.database.query('images.update', (sql) =>
+        ? await request.database.query('images.update', (sql) =>
             updateImage(sql, image, {
               ...(filename !== undefined && { filename }),
               ...(checked && { metadata: checked }),
@@ -83,7 +83,7 @@ const change: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const { id } = request.params;
-      const deleted = isUuid(id) && (await deleteImage(app.database, app.store, request.tenantId, id));
+      const deleted = isUuid(id) && (await deleteImage(request.database, app.store, request.tenantId, id));
       if (!deleted) throw imageNotFound();
       return reply.code(204).send(null);
     },

@@ -10,7 +10,7 @@ import { findImage } from '../../lib/images/repository.js';
  * @throws Problem IMAGE_NOT_FOUND (404), also for an id that is no UUID
  */
 export async function requireImage(request: FastifyRequest, id: string): Promise<ImageRow> {
-  const { database } = request.server;
+  const { database } = request;
   const image = isUuid(id)
     ? await request.timings.measure('db', () =>
         database.query('images.find', (sql) => findImage(sql, request.tenantId, id)),

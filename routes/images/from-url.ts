@@ -10,6 +10,7 @@ import { jobPath } from '../../lib/paths.js';
 import { requestSource } from '../../lib/sources/request-source.js';
 import { sourceRules } from '../../lib/sources/rules.js';
 import { askerOf } from '../asker.js';
+import { partsOf } from '../parts.js';
 import { waitIfPreferred } from '../wait.js';
 import { answerEnded } from './answer-upload.js';
 import { readSourceBody } from './source-body.js';
@@ -47,7 +48,7 @@ export async function fromUrl(request: FastifyRequest, reply: FastifyReply): Pro
   const { server } = request;
   const { source, job: wanted } = readSourceBody(request.body, sourceRules(server.config));
   const job = await request.timings.measure('db', () =>
-    requestSource(server, askerOf(request), source, wanted),
+    requestSource(partsOf(request), askerOf(request), source, wanted),
   );
   const waited = (await waitIfPreferred(request, reply, job.id))?.row;
   if (!waited || !hasEnded(waited.state)) {
@@ -62,12 +63,12 @@ export async function fromUrl(request: FastifyRequest, reply: FastifyReply): Pro
 
 /** Undefined where the job did not get one, or it was deleted since. */
 async function imageOf(
-  { server, tenantId }: FastifyRequest,
+  { database, tenantId }: FastifyRequest,
   { imageId }: JobRow,
 ): Promise<ImageRow | undefined> {
   return imageId === null
     ? undefined
-    : server.database.query('images.find', (sql) => findImage(sql, tenantId, imageId));
+    : database.query('images.find', (sql) => findImage(sql, tenantId, imageId));
 }
 
 async function readText(payload: Readable, maxBytes: number): Promise<string> {

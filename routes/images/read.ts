@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { datasetFor, imageAudit } from '../../lib/audit.js';
 import type { ImageRow } from '../../lib/images/image.js';
@@ -28,11 +29,14 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const listing = await request.timings.measure('db', () =>
-        listRows(app.database, datasetFor(imageDataset, request.caller), request.tenantId, request.query),
+        listRows(request.database, datasetFor(imageDataset, request.caller), request.tenantId, request.query),
       );
       // Related rows come with one query a page, and only when a field of theirs is asked for.
       const renditions = listing.fields?.['renditions']
-        ? await renditionsOf(listing.rows.map(({ id }) => id))
+        ? await renditionsOf(
+            request,
+            listing.rows.map(({ id }) => id),
+          )
         : undefined;
       return sendList(request, reply, listing, (row: ImageRow) => ({
         ...presentImage(row, renditions?.filter(({ imageId }) => imageId === row.id).map(presentRendition)),
@@ -63,7 +67,7 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
           ? undefined
           : parseFields(text, datasetFor(imageDataset, request.caller).schema, 'fields');
       const image = await requireImage(request, request.params.id);
-      const renditions = await request.timings.measure('db', () => renditionsOf([image.id]));
+      const renditions = await request.timings.measure('db', () => renditionsOf(request, [image.id]));
       const shown = {
         ...presentImage(image, renditions.map(presentRendition)),
         ...imageAudit(request.caller, image),
@@ -76,10 +80,10 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
         .send(fields ? pickFields(shown, fields) : shown);
     },
   );
-
-  function renditionsOf(imageIds: readonly string[]): Promise<RenditionRow[]> {
-    return app.database.query('renditions.ofImages', (sql) => findRenditions(sql, imageIds));
-  }
 };
 
 export default read;
+
+function renditionsOf({ database }: FastifyRequest, imageIds: readonly string[]): Promise<RenditionRow[]> {
+  return database.query('renditions.ofImages', (sql) => findRenditions(sql, imageIds));
+}

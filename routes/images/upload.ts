@@ -13,6 +13,7 @@ import { type JobRow, presentJob } from '../../lib/jobs/job.js';
 import { hasEnded } from '../../lib/jobs/state.js';
 import { imagePath, jobPath } from '../../lib/paths.js';
 import { askerOf } from '../asker.js';
+import { partsOf } from '../parts.js';
 import { lingering, rawBody } from '../raw-body.js';
 import { waitIfPreferred } from '../wait.js';
 import { answerEnded } from './answer-upload.js';
@@ -66,7 +67,7 @@ const upload: FastifyPluginAsyncTypebox = async (app) => {
     }
     const about = { filename: imageFilename(filename, received.contentType), metadata };
     const { image, job } = await request.timings.measure('db', () =>
-      createImage(app, askerOf(request), received, about, wanted),
+      createImage(partsOf(request), askerOf(request), received, about, wanted),
     );
     return job ? answerWithJob(request, reply, image, job) : answer(reply.code(201), image);
   }

@@ -8,6 +8,7 @@ import { createImport } from '../../lib/imports/create-import.js';
 import { type ReceivedCsv, receiveCsv } from '../../lib/imports/receive.js';
 import { askerOf } from '../asker.js';
 import { answerJob, jobAnswer } from '../jobs/answer.js';
+import { partsOf } from '../parts.js';
 import { lingering, rawBody } from '../raw-body.js';
 import { readCsvForm } from './csv-form.js';
 
@@ -54,7 +55,9 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
     // Before a large file is taken that would be refused afterwards.
     await request.timings.measure('queue', () => app.dispatcher.assertRoom());
     const received = await readCsv(request, reply);
-    const job = await request.timings.measure('db', () => createImport(app, askerOf(request), received));
+    const job = await request.timings.measure('db', () =>
+      createImport(partsOf(request), askerOf(request), received),
+    );
     return answerJob(request, reply, job);
   }
 

@@ -30,7 +30,7 @@ const report: FastifyPluginAsyncTypebox = async (app) => {
       const { id } = request.params;
       const job = isUuid(id)
         ? await request.timings.measure('db', () =>
-            app.database.query('jobs.find', (sql) => findJob(sql, request.tenantId, id)),
+            request.database.query('jobs.find', (sql) => findJob(sql, request.tenantId, id)),
           )
         : undefined;
       if (job?.type !== 'import') throw new Problem('IMPORT_NOT_FOUND', 'There is no import of this id.');
@@ -40,7 +40,7 @@ const report: FastifyPluginAsyncTypebox = async (app) => {
           'content-disposition': contentDisposition('attachment', `import-${id}.csv`),
           'cache-control': 'no-store',
         })
-        .send(Readable.from(importReport(app.database, id), { objectMode: false }));
+        .send(Readable.from(importReport(request.database, id), { objectMode: false }));
     },
   );
 };

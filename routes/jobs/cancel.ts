@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { isUuid } from '../../lib/ids.js';
 import { cancelJob } from '../../lib/jobs/cancel.js';
 import { hasEnded } from '../../lib/jobs/state.js';
+import { partsOf } from '../parts.js';
 import { answerJob, jobAnswer } from './answer.js';
 import { jobNotFound } from './find.js';
 
@@ -27,7 +28,9 @@ const cancel: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id } = request.params;
       if (!isUuid(id)) throw jobNotFound();
-      const job = await request.timings.measure('db', () => cancelJob(app, request.tenantId, id));
+      const job = await request.timings.measure('db', () =>
+        cancelJob(partsOf(request), request.tenantId, id),
+      );
       // The queue tells nobody of a job that it did not hold.
       app.jobs.invalidate(id, hasEnded(job.state));
       return answerJob(request, reply, job);

@@ -22,7 +22,7 @@ const list: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const listing = await request.timings.measure('db', () =>
-        listRows(app.database, datasetFor(jobDataset, request.caller), request.tenantId, request.query),
+        listRows(request.database, datasetFor(jobDataset, request.caller), request.tenantId, request.query),
       );
       return sendList(request, reply, listing, (row) => ({
         ...presentJob(row),

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { isUuid } from '../../lib/ids.js';
 import { retryJob } from '../../lib/jobs/retry.js';
+import { partsOf } from '../parts.js';
 import { answerJob, jobAnswer } from './answer.js';
 import { jobNotFound } from './find.js';
 
@@ -24,7 +25,7 @@ const retry: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id } = request.params;
       if (!isUuid(id)) throw jobNotFound();
-      const job = await request.timings.measure('db', () => retryJob(app, request.tenantId, id));
+      const job = await request.timings.measure('db', () => retryJob(partsOf(request), request.tenantId, id));
       app.jobs.invalidate(id, false);
       return answerJob(request, reply, job);
     },

@@ -29,7 +29,7 @@ const presets: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      const data = await app.database.query('presets.list', (sql) => listPresets(sql, request.tenantId));
+      const data = await request.database.query('presets.list', (sql) => listPresets(sql, request.tenantId));
       return reply.header('cache-control', 'private, max-age=0, must-revalidate').send({ data });
     },
   );
@@ -50,7 +50,7 @@ const presets: FastifyPluginAsyncTypebox = async (app) => {
       const { name } = request.params;
       assertOwn(name);
       const options = parseRenditionOptions(request.body, '');
-      const isNew = await app.database.query('presets.put', (sql) =>
+      const isNew = await request.database.query('presets.put', (sql) =>
         putPreset(sql, request.tenantId, { name, options }),
       );
       return reply
@@ -74,7 +74,7 @@ const presets: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { name } = request.params;
       assertOwn(name);
-      const deleted = await app.database.query('presets.delete', (sql) =>
+      const deleted = await request.database.query('presets.delete', (sql) =>
         deletePreset(sql, request.tenantId, name),
       );
       if (!deleted) throw new Problem('PRESET_NOT_FOUND', 'There is no preset of this name.');

@@ -9,6 +9,7 @@ import { askerOf } from '../asker.js';
 import { requireImage } from '../images/find.js';
 import { MAX_RENDITIONS, readRenditions } from '../images/upload-form.js';
 import { answerJob, jobAnswer } from '../jobs/answer.js';
+import { partsOf } from '../parts.js';
 import { ref } from '../schemas.js';
 
 /** `POST /v1/images/{id}/renditions`: asks for more renditions of an image. */
@@ -61,7 +62,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
       };
       const image = await requireImage(request, request.params.id);
       const outcome = await request.timings.measure('db', () =>
-        requestRenditions(app, askerOf(request), image, wanted),
+        requestRenditions(partsOf(request), askerOf(request), image, wanted),
       );
       if (outcome.kind === 'standing')
         return reply.send({ renditions: outcome.renditions.map(presentRendition) });

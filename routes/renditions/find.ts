@@ -13,7 +13,7 @@ export async function requireRendition(
   request: FastifyRequest,
   { id, rid }: { id: string; rid: string },
 ): Promise<RenditionRow> {
-  const { database } = request.server;
+  const { database } = request;
   const rendition =
     isUuid(id) && isUuid(rid)
       ? await request.timings.measure('db', () =>

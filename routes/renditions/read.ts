@@ -26,7 +26,7 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const image = await requireImage(request, request.params.id);
       const listing = await request.timings.measure('db', () =>
-        listRows(app.database, renditionDataset, request.tenantId, request.query, (sql) => [
+        listRows(request.database, renditionDataset, request.tenantId, request.query, (sql) => [
           sql`image_id = ${image.id}`,
         ]),
       );

@@ -31,7 +31,7 @@ const change: FastifyPluginAsyncTypebox = async (app) => {
       const about = { id: newId(), tenantId: request.tenantId, createdAt: new Date() };
       const nextRunAt = settings.enabled ? nextRun({ ...about, ...settings }, about.createdAt) : null;
       const row = await request.timings.measure('db', () =>
-        app.database.query('schedules.create', (sql) =>
+        request.database.query('schedules.create', (sql) =>
           insertSchedule(sql, { ...about, nextRunAt }, settings),
         ),
       );
@@ -57,7 +57,7 @@ const change: FastifyPluginAsyncTypebox = async (app) => {
       const { id, createdAt } = row;
       const nextRunAt = settings.enabled ? nextRun({ id, createdAt, ...settings }, new Date()) : null;
       const changed = await request.timings.measure('db', () =>
-        app.database.query('schedules.update', (sql) => updateSchedule(sql, row, settings, nextRunAt)),
+        request.database.query('schedules.update', (sql) => updateSchedule(sql, row, settings, nextRunAt)),
       );
       if (!changed) throw scheduleNotFound();
       return presentSchedule(changed);
@@ -80,7 +80,7 @@ const change: FastifyPluginAsyncTypebox = async (app) => {
       const deleted =
         isUuid(id) &&
         (await request.timings.measure('db', () =>
-          app.database.query('schedules.delete', (sql) => deleteSchedule(sql, request.tenantId, id)),
+          request.database.query('schedules.delete', (sql) => deleteSchedule(sql, request.tenantId, id)),
         ));
       if (!deleted) throw scheduleNotFound();
       return reply.code(204).send(null);

@@ -10,7 +10,7 @@ import type { ScheduleRow } from '../../lib/schedules/schedule.js';
  * @throws Problem SCHEDULE_NOT_FOUND (404), also for an id that is no UUID
  */
 export async function requireSchedule(request: FastifyRequest, id: string): Promise<ScheduleRow> {
-  const { database } = request.server;
+  const { database } = request;
   const found = isUuid(id)
     ? await request.timings.measure('db', () =>
         database.query('schedules.find', (sql) => findSchedule(sql, request.tenantId, id)),

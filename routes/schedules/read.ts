@@ -22,7 +22,7 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const listing = await request.timings.measure('db', () =>
-        listRows(app.database, scheduleList, request.tenantId, request.query),
+        listRows(request.database, scheduleList, request.tenantId, request.query),
       );
       return sendList(request, reply, listing, presentSchedule);
     },

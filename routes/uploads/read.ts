@@ -25,7 +25,7 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
       const { id } = request.params;
       const row = isUuid(id)
         ? await request.timings.measure('db', () =>
-            app.database.query('uploads.find', (sql) => findUpload(sql, request.tenantId, id)),
+            request.database.query('uploads.find', (sql) => findUpload(sql, request.tenantId, id)),
           )
         : undefined;
       if (!row) throw uploadNotFound();

@@ -89,7 +89,9 @@ const transfer: FastifyPluginAsyncTypebox = async (app) => {
     const { presets, presetsPath } = wanted;
     if (size === 0) throw new Problem('BODY_EMPTY', 'Upload-Length is 0; the file must be an image.');
     if (presets.length > 0)
-      await database.query('presets.find', (sql) => findPresets(sql, request.tenantId, presets, presetsPath));
+      await request.database.query('presets.find', (sql) =>
+        findPresets(sql, request.tenantId, presets, presetsPath),
+      );
     if (wantsRenditions(wanted)) await dispatcher.assertRoom();
   }
 };

@@ -44,7 +44,7 @@ export class TusExchange extends DataStore implements Locker {
 
   constructor(deps: UploadDeps, asked: Asked) {
     super();
-    this.#deps = deps;
+    this.#deps = { ...deps, database: deps.database.of(asked.asker.tenantId) };
     this.#asked = asked;
   }
 

@@ -29,7 +29,7 @@ const change: FastifyPluginAsyncTypebox = async (app) => {
       const { url, ...rest } = request.body;
       const wanted = { ...rest, ...(url !== undefined && { url: webhookUrl(url, app.config) }) };
       const changed = await request.timings.measure('db', () =>
-        app.database.query('webhooks.update', (sql) => updateWebhook(sql, request.tenantId, id, wanted)),
+        request.database.query('webhooks.update', (sql) => updateWebhook(sql, request.tenantId, id, wanted)),
       );
       if (!changed) throw webhookNotFound();
       return presentWebhook(changed);
@@ -52,7 +52,7 @@ const change: FastifyPluginAsyncTypebox = async (app) => {
       const deleted =
         isUuid(id) &&
         (await request.timings.measure('db', () =>
-          app.database.transaction('webhooks.delete', (sql) => deleteWebhook(sql, request.tenantId, id)),
+          request.database.transaction('webhooks.delete', (sql) => deleteWebhook(sql, request.tenantId, id)),
         ));
       if (!deleted) throw webhookNotFound();
       return reply.code(204).send(null);

@@ -27,7 +27,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
       const { url, events, enabled = true } = request.body;
       const settings = { url: webhookUrl(url, app.config), events, enabled };
       const { row, secret } = await request.timings.measure('db', () =>
-        app.database.query('webhooks.create', (sql) =>
+        request.database.query('webhooks.create', (sql) =>
           insertWebhook(sql, newId(), request.tenantId, settings),
         ),
       );
@@ -52,7 +52,7 @@ const create: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id } = await requireWebhook(request, request.params.id);
       const rotated = await request.timings.measure('db', () =>
-        app.database.query('webhooks.rotate', (sql) => rotateSecret(sql, request.tenantId, id)),
+        request.database.query('webhooks.rotate', (sql) => rotateSecret(sql, request.tenantId, id)),
       );
       if (!rotated) throw webhookNotFound();
       return reply

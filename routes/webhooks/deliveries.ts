@@ -25,7 +25,7 @@ const deliveries: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id } = await requireWebhook(request, request.params.id);
       const listing = await request.timings.measure('db', () =>
-        listRows(app.database, deliveryList, request.tenantId, request.query, (sql) => [
+        listRows(request.database, deliveryList, request.tenantId, request.query, (sql) => [
           sql`webhook_id = ${id}`,
         ]),
       );

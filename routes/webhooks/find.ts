@@ -10,7 +10,7 @@ import type { WebhookRow } from '../../lib/webhooks/webhook.js';
  * @throws Problem WEBHOOK_NOT_FOUND (404), also for an id that is no UUID
  */
 export async function requireWebhook(request: FastifyRequest, id: string): Promise<WebhookRow> {
-  const { database } = request.server;
+  const { database } = request;
   const found = isUuid(id)
     ? await request.timings.measure('db', () =>
         database.query('webhooks.find', (sql) => findWebhook(sql, request.tenantId, id)),

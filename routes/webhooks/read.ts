@@ -23,7 +23,7 @@ const read: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const listing = await request.timings.measure('db', () =>
-        listRows(app.database, webhookList, request.tenantId, request.query),
+        listRows(request.database, webhookList, request.tenantId, request.query),
       );
       return sendList(request, reply, listing, presentWebhook);
     },

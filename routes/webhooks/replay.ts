@@ -40,7 +40,7 @@ const replay: FastifyPluginAsyncTypebox = async (app) => {
           'The webhook is switched off; switch it on to send it anything.',
         );
       const begun = await request.timings.measure('db', () =>
-        app.database.transaction('deliveries.replay', async (sql) => {
+        request.database.transaction('deliveries.replay', async (sql) => {
           if (!(await findDeliveryOf(sql, webhook.id, deliveryId))) throw deliveryNotFound();
           const job = await replayDelivery(sql, deliveryId);
           const delivery = await findDeliveryOf(sql, webhook.id, deliveryId);

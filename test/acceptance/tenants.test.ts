@@ -8,7 +8,7 @@ import { picture } from '../helpers/pictures.js';
 import { startReceiver } from '../helpers/receiver.js';
 import { startService } from '../helpers/service.js';
 import { makeTenant, type Things } from '../helpers/tenants.js';
-import { type Names, plainPaths, walks } from '../helpers/walks.js';
+import { filled, type Names, plainPaths, walks } from '../helpers/walks.js';
 
 // Header fields that differ between any two answers.
 const OWN_OF_AN_ANSWER = /^(x-request-id|date|server-timing|ratelimit.*)$/;
@@ -124,10 +124,6 @@ async function operationsOf(url: string): Promise<string[]> {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),
   );
-}
-
-function filled(path: string, names: Names): string {
-  return path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => names[name] ?? '');
 }
 
 /** A name of the same length that nothing has. */

@@ -1,6 +1,5 @@
 import { readdirSync } from 'node:fs';
 import { rssBytes } from '../../scripts/bench/processes.js';
-import { slope } from '../../scripts/bench/statistics.js';
 import { eventually } from '../helpers/events.js';
 import { workerPid } from '../helpers/faults.js';
 import { noise } from '../helpers/pictures.js';
@@ -14,8 +13,10 @@ const MIB = 1024 * 1024;
 const IMAGES = 20_000;
 const CLIENTS = 8;
 const SAMPLES = 50;
-// V8 collects the whole heap for the first time after some 2,500 images; growth before that says nothing.
-const WARM_UP_SHARE = 0.5;
+// V8 collects the whole heap for the first time after some 2,500 images, and then every 5,000 or so, between which it
+// goes up and down by 10 MiB: what is judged is the least of one third of the images against that of the next.
+const WARM_UP_SHARE = 1 / 3;
+const JUDGED_SHARE = 1 / 3;
 const JUDGED_FROM = 6_000;
 const MOST_MIB = 1;
 // Connections of a pool come and go.
@@ -51,7 +52,7 @@ export const manyImages: Fault = {
     }
     const warm = samples.filter((sample) => sample.images >= images * WARM_UP_SHARE);
     for (const name of ['api', 'worker'] as const) {
-      const mib = slope(warm.map((sample) => ({ x: sample.images / 1000, y: sample[name] / MIB })));
+      const mib = growth(warm.map((sample) => sample[name] / MIB)) / ((images * JUDGED_SHARE) / 1000);
       const what = `${name}, growth a 1,000 images`;
       if (images >= JUDGED_FROM) found.atMost(what, mib, MOST_MIB, 'MiB');
       else found.is(what, true, `${mib.toFixed(2)} MiB (too few images to judge)`);
@@ -64,6 +65,12 @@ export const manyImages: Fault = {
     return found;
   },
 };
+
+/** From the least of the first half of some values to the least of the second. */
+function growth(values: readonly number[]): number {
+  const half = Math.floor(values.length / 2);
+  return Math.min(...values.slice(half)) - Math.min(...values.slice(0, half));
+}
 
 async function uploadOne(url: string, file: Buffer, index: number): Promise<void> {
   // Bytes after the image's end make each upload a new one; no decoder reads them.

@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
-import { type Database, openDatabase } from '../../lib/database/client.js';
+import { type Database, type DatabaseOptions, openDatabase } from '../../lib/database/client.js';
 import { migrate } from '../../lib/database/migrate.js';
+import { prepareTenantRole } from '../../lib/database/tenant-role.js';
 import { migrateQueues } from '../../lib/queue/backend.js';
 import { recordingLogger } from './events.js';
 import { run, sharedPostgres, type Teardown, testDatabase } from './services.js';
@@ -22,6 +23,10 @@ export async function makeTemplate(server: string): Promise<string> {
   const url = new URL(server);
   url.pathname = `/${TEMPLATE}`;
   await migrateTestDatabase(url.href);
+  // It is the server's: services that start side by side find it there.
+  const database = open(url.href);
+  await database.transaction('tenants.prepareRole', prepareTenantRole);
+  await database.close();
   return TEMPLATE;
 }
 
@@ -37,19 +42,24 @@ export async function migratedDatabase(t: Teardown): Promise<string> {
 /** A pool on a database of this test, migrated; both go with it. */
 export async function openTestDatabase(
   t: Test,
-  options: { readonly poolSize?: number; readonly statementTimeoutMs?: number } = {},
+  options: Partial<DatabaseOptions> = {},
 ): Promise<{ url: string; database: Database }> {
   const url = await migratedDatabase(t);
-  const database = openDatabase({
+  const database = open(url, options);
+  // A query that nobody waits for may be under way: cut off, it would be the next test's error.
+  t.teardown(() => database.close(1));
+  return { url, database };
+}
+
+function open(url: string, options: Partial<DatabaseOptions> = {}): Database {
+  return openDatabase({
     url,
     applicationName: 'halftone-test',
     poolSize: 4,
     statementTimeoutMs: 5_000,
     slowQueryMs: 5_000,
+    rowSecurity: true,
     log: recordingLogger().log,
     ...options,
   });
-  // A query that nobody waits for may be under way: cut off, it would be the next test's error.
-  t.teardown(() => database.close(1));
-  return { url, database };
 }

@@ -30,7 +30,7 @@ export interface JobWorld {
   /** Folder of the store. */
   readonly folder: string;
   /** Records a picture and a job for renditions of it, as an upload does. */
-  newJob(presets?: readonly string[]): Promise<JobRow>;
+  newJob(presets?: readonly string[], as?: Database): Promise<JobRow>;
   /** The job as it is now. @throws Error when it is gone */
   read(job: Pick<JobRow, 'id'>): Promise<JobRow>;
 }
@@ -93,13 +93,13 @@ export async function openJobWorld(t: Test, queue = silentQueue()): Promise<JobW
     config,
     dispatcher,
     folder,
-    newJob: async (presets = ['thumbnail']) => {
+    newJob: async (presets = ['thumbnail'], as = database) => {
       const never = new AbortController().signal;
       const received = await receiveImage(Readable.from([await picture()]), store, config, never);
       const asker = { tenantId: 'default', requestId: 'test', traceparent: null };
       const about = { filename: 'picture.png', metadata: {} };
       const wanted = { presets, presetsPath: 'preset', renditions: [], priority: 'normal' } as const;
-      const deps = { database, store, dispatcher, config };
+      const deps = { database: as, store, dispatcher, config };
       const made = await createImage(deps, asker, received, about, wanted);
       if (!made.job) throw new Error('the upload made no job');
       return made.job;

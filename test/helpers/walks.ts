@@ -145,3 +145,8 @@ export const plainPaths: Readonly<Record<string, readonly string[]>> = {
   /** For operators. */
   refused: ['get /v1/queues', 'get /v1/tenants'],
 };
+
+/** A path with names in the place of its parameters. */
+export function filled(path: string, names: Names): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => names[name] ?? '');
+}

@@ -21,7 +21,13 @@ export interface ExportDeps {
   readonly thread: ExportThread;
   readonly config: Pick<
     Config,
-    'dataDir' | 'exportTimeoutSeconds' | 'exportTtlHours' | 'statementTimeoutMs' | 'slowQueryMs' | 'logLevel'
+    | 'dataDir'
+    | 'exportTimeoutSeconds'
+    | 'exportTtlHours'
+    | 'statementTimeoutMs'
+    | 'slowQueryMs'
+    | 'rowSecurity'
+    | 'logLevel'
   >;
 }
 
@@ -73,6 +79,7 @@ async function write(
       storeFolder: storePath(config.dataDir),
       statementTimeoutMs: config.statementTimeoutMs,
       slowQueryMs: config.slowQueryMs,
+      rowSecurity: config.rowSecurity === 'on',
       logLevel: config.logLevel,
       timeoutSeconds: config.exportTimeoutSeconds,
       progress: port2,

@@ -1,6 +1,5 @@
 import t from 'tap';
-import type { Executor } from '../../../lib/database/client.js';
-import { asService, asTenant } from '../../../lib/database/tenancy.js';
+import type { Database, Executor } from '../../../lib/database/client.js';
 import { prepareTenantRole } from '../../../lib/database/tenant-role.js';
 import { imageDataset } from '../../../lib/images/repository.js';
 import { jobDataset } from '../../../lib/jobs/dataset.js';
@@ -18,36 +17,36 @@ await t.test('a query without its condition sees nothing of another tenant', asy
   await database.query('tenants.create', (sql) => sql`insert into tenants (id) values ('other')`);
   const job = await newJob();
   // No tenant's condition: what a query that forgot it would be.
-  const seen = async () => {
-    const images = await listRows(database, imageDataset, null, everything);
-    const jobs = await listRows(database, jobDataset, null, everything);
+  const seenBy = async (who: Database) => {
+    const images = await listRows(who, imageDataset, null, everything);
+    const jobs = await listRows(who, jobDataset, null, everything);
     return [images.rows.length, jobs.rows.length];
   };
-  t.same(await seen(), [1, 1], 'the service sees all');
-  t.same(await asTenant('default', seen), [1, 1]);
-  t.same(await asTenant('other', seen), [0, 0]);
-  t.same(await asTenant('other', () => asService(seen)), [1, 1]);
-  t.same(await asTenant('', seen), [0, 0], 'nobody at all sees nothing');
-  t.same(await seen(), [1, 1], 'and nothing of it stays with the connection');
+  t.same(await seenBy(database), [1, 1], 'the service sees all');
+  t.same(await seenBy(database.of('default')), [1, 1]);
+  t.same(await seenBy(database.of('other')), [0, 0]);
+  t.same(await seenBy(database.of('other').of('default')), [1, 1]);
+  t.same(await seenBy(database.of('')), [0, 0], 'nobody at all sees nothing');
+  t.same(await seenBy(database), [1, 1], 'and nothing of it stays with the connection');
 
-  const take = () =>
-    database.query('jobs.take', (sql) => sql`update jobs set tenant_id = 'other' where id = ${job.id}`);
-  t.equal((await asTenant('other', take)).count, 0);
-  await t.rejects(asTenant('default', take), /row-level security/);
-  await asTenant('default', newJob);
-  t.same(await asTenant('default', seen), [2, 2], 'with its triggers, keys and sequences');
+  const take = (who: Database) =>
+    who.query('jobs.take', (sql) => sql`update jobs set tenant_id = 'other' where id = ${job.id}`);
+  t.equal((await take(database.of('other'))).count, 0);
+  await t.rejects(take(database.of('default')), /row-level security/);
+  await newJob(['thumbnail'], database.of('default'));
+  t.same(await seenBy(database.of('default')), [2, 2], 'with its triggers, keys and sequences');
 });
 
 await t.test('a connection is everybody’s again when a tenant has done with it', async (t) => {
   const { database } = await openTestDatabase(t, { poolSize: 1, statementTimeoutMs: 200 });
   await database.transaction('tenants.prepareRole', prepareTenantRole);
-  const who = () =>
-    database.query('role.read', async (sql) => {
+  const who = (asked: Database) =>
+    asked.query('role.read', async (sql) => {
       const [row] = await sql<{ name: string; tenant: string }[]>`
         select current_user as name, current_setting('halftone.tenant', true) as tenant`;
       return row;
     });
-  const service = (await who())?.name;
+  const service = (await who(database))?.name;
   const failing = [
     (sql: Executor) => sql`select 1 / 0`,
     (sql: Executor) => sql`select pg_sleep(30)`,
@@ -56,22 +55,21 @@ await t.test('a connection is everybody’s again when a tenant has done with it
   ];
   for (let round = 0; round < 20; round++) {
     const fail = failing[round];
-    const failed =
-      fail && t.rejects(asTenant('bad', () => database.query<unknown>('test.fail', (sql) => fail(sql))));
+    const failed = fail && t.rejects(database.of('bad').query<unknown>('test.fail', (sql) => fail(sql)));
     const [alpha, all, bravo, inOne] = await Promise.all([
-      asTenant('alpha', who),
-      who(),
-      asTenant('bravo', who),
-      asTenant('charlie', () =>
-        database.transaction('role.readInOne', (sql) => sql<{ name: string }[]>`select current_user as name`),
-      ),
+      who(database.of('alpha')),
+      who(database),
+      who(database.of('bravo')),
+      database
+        .of('charlie')
+        .transaction('role.readInOne', (sql) => sql<{ name: string }[]>`select current_user as name`),
       failed,
     ]);
     t.same(alpha, { name: 'halftone_tenant', tenant: 'alpha' });
     t.equal(all?.name, service);
     t.same(bravo, { name: 'halftone_tenant', tenant: 'bravo' });
     t.equal(inOne[0]?.name, 'halftone_tenant');
-    t.equal((await who())?.name, service);
+    t.equal((await who(database))?.name, service);
   }
 });
 

@@ -5,7 +5,6 @@ import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import type { Executor } from '../../../lib/database/client.js';
 import { openDatabase } from '../../../lib/database/client.js';
-import { asTenant } from '../../../lib/database/tenancy.js';
 import { prepareTenantRole } from '../../../lib/database/tenant-role.js';
 import { inTransaction } from '../../../lib/database/transaction.js';
 import { eventually, recordingLogger } from '../../helpers/events.js';
@@ -73,11 +72,11 @@ await t.test('as many at once as there are connections, and the others after the
 function open(t: Test, at = url) {
   const { log } = recordingLogger();
   const about = { applicationName: 'halftone-test', poolSize: 1, statementTimeoutMs: 60_000 };
-  const database = openDatabase({ url: at, ...about, slowQueryMs: 60_000, log });
+  const database = openDatabase({ url: at, ...about, slowQueryMs: 60_000, rowSecurity: true, log });
   t.teardown(() => database.close(0));
   /** The database works again, and goes on working. */
-  const works = async () => {
-    for (let i = 0; i < 3; i++) await eventually(() => database.query('one.read', (sql) => sql`select 1`));
+  const works = async (asked = database) => {
+    for (let i = 0; i < 3; i++) await eventually(() => asked.query('one.read', (sql) => sql`select 1`));
   };
   return { database, works };
 }
@@ -96,15 +95,13 @@ for (const [when, run] of endings) {
     const { database, works } = open(t);
     await database.transaction('tenants.prepareRole', prepareTenantRole);
     for (let round = 0; round < 4; round++) {
-      const cut = asTenant('alpha', () =>
-        database.query('test.cut', async (sql) => {
-          const [backend] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-          await run(sql, backend?.pid ?? 0);
-        }),
-      );
+      const cut = database.of('alpha').query('test.cut', async (sql) => {
+        const [backend] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+        await run(sql, backend?.pid ?? 0);
+      });
       await t.rejects(cut);
       await works();
-      await asTenant('alpha', works);
+      await works(database.of('alpha'));
     }
   });
 
