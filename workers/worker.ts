@@ -54,10 +54,16 @@ const BATCHES_AT_ONCE = 4;
 // Each reads a file as fast as the queue takes its rows, so more would only go slower beside each other.
 const IMPORTS_AT_ONCE = 4;
 const MAINTENANCE_QUEUE = 'maintenance';
+// A request's queries fail soon, for a client waits. A job waits out a slow disk: to begin it again costs more.
+const LEAST_STATEMENT_MS = 10_000;
 
 /** Starts a worker: consumers of every job type, the resize pool, maintenance, and the heart-beat. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { config, databaseUrl, workerId, log } = options;
+  const { databaseUrl, workerId, log } = options;
+  const config: Config = {
+    ...options.config,
+    statementTimeoutMs: Math.max(options.config.statementTimeoutMs, LEAST_STATEMENT_MS),
+  };
   const threads = config.resizeThreads;
   const pool = startResizePool(options.resizeEntry ?? new URL('./resize.js', import.meta.url), threads);
   const metrics = createWorkerMetrics(pool);
