@@ -1,6 +1,7 @@
 import { type Executor, jsonb } from '../database/client.js';
 import type { ProblemJson } from '../errors.js';
 import type { RenditionRequest, ResizeResult } from '../jobs/job.js';
+import { endsNow } from '../jobs/moments.js';
 import type { SourceFacts } from '../renditions/source-facts.js';
 
 /** An image of a batch: what a plan has to know of it, or that it is gone. */
@@ -85,7 +86,7 @@ export async function endMembers(sql: Executor, members: readonly NewMember[]): 
   const rows = members.flatMap(({ id, end }) => (end ? [{ id, ...end }] : []));
   await sql`
     update jobs set state = ended.state, progress = case ended.state when 'completed' then 100 else 0 end,
-      result = ended.result, error = ended.error, finished_at = now(), updated_at = now(), version = version + 1
+      result = ended.result, error = ended.error, finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
     from jsonb_to_recordset(${jsonb(sql, rows)}) as ended (id uuid, state text, result jsonb, error jsonb)
     where jobs.id = ended.id and jobs.state = 'queued'`;
 }

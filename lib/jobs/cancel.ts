@@ -2,6 +2,7 @@ import type { Database, Executor } from '../database/client.js';
 import { Problem } from '../errors.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { JobRow, JobType } from './job.js';
+import { endsNow } from './moments.js';
 import { tellParent } from './parents.js';
 import { findJob, jobColumns } from './repository.js';
 import { hasEnded } from './state.js';
@@ -58,7 +59,7 @@ async function unchanged({ database }: ChangeDeps, tenantId: string, id: string)
 /** Ends a job whose cancelling was asked for. False: it had ended already. */
 export async function endCancelled(sql: Executor, id: string): Promise<boolean> {
   const { count } = await sql`
-    update jobs set state = 'cancelled', finished_at = now(), updated_at = now(), version = version + 1
+    update jobs set state = 'cancelled', finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
     where id = ${id} and state in ('queued', 'active') and cancel_requested_at is not null`;
   return count > 0;
 }

@@ -3,6 +3,7 @@ import { within } from '../deadline.js';
 import type { ChangeDeps } from './cancel.js';
 import type { Dispatched, Dispatcher } from './dispatcher.js';
 import type { JobResult, JobRow } from './job.js';
+import { endsNow } from './moments.js';
 import { begunAnew } from './retry.js';
 
 /** Members that are cancelled or begun anew at a time: no transaction is longer than one of these. */
@@ -31,7 +32,7 @@ async function forgetAll(dispatcher: Dispatcher, jobs: readonly Dispatched[]): P
 async function cancelQueued(sql: Executor, parentId: string): Promise<Dispatched[]> {
   return sql<Dispatched[]>`
     update jobs set state = 'cancelled', cancel_requested_at = coalesce(cancel_requested_at, now()),
-      finished_at = now(), updated_at = now(), version = version + 1
+      finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
     where state = 'queued' and id in (
       select id from jobs where parent_id = ${parentId} and state = 'queued' order by id limit ${CHUNK} for update)
     returning id, tenant_id, type, priority, attempts_max, run, run_at`;

@@ -3,6 +3,7 @@ import { Problem } from '../errors.js';
 import type { JobQueue } from '../queue/queue.js';
 import { type ChangeDeps, cancelJob } from './cancel.js';
 import type { JobRow, JobType } from './job.js';
+import { endsNow } from './moments.js';
 import { tellParent } from './parents.js';
 import { retryJob } from './retry.js';
 
@@ -72,7 +73,7 @@ export async function drainQueue(deps: OperateDeps, type: JobType): Promise<numb
 
 async function cancelQueued(sql: Executor, type: JobType, limit: number) {
   return sql<Pick<JobRow, 'parentId' | 'stepOf'>[]>`
-    update jobs set state = 'cancelled', finished_at = now(), cancel_requested_at = now(), updated_at = now(),
+    update jobs set state = 'cancelled', finished_at = ${endsNow(sql)}, cancel_requested_at = now(), updated_at = now(),
       version = version + 1
     where id in (
       select id from jobs where type = ${type} and state in ('queued', 'active') and state = 'queued'

@@ -2,6 +2,7 @@ import { type Executor, jsonb } from '../database/client.js';
 import type { ProblemJson } from '../errors.js';
 import { Cancelled } from './cancelled.js';
 import type { JobFacts, JobResult, JobRow, JobWork } from './job.js';
+import { beginsNow, endsNow } from './moments.js';
 
 /** What is read of a job's row. */
 export const jobColumns = [
@@ -136,7 +137,7 @@ export async function startJobs(
   const taken = starts.map(({ id, attempt }) => ({ id, attempt })).sort((a, b) => (a.id < b.id ? -1 : 1));
   return sql<JobRow[]>`
     update jobs set state = 'active', attempts_made = greatest(attempts_made, attempts_before + taken.attempt),
-      worker_id = case when crashes = 0 then ${workerId} end, started_at = coalesce(started_at, now()),
+      worker_id = case when crashes = 0 then ${workerId} end, started_at = coalesce(started_at, ${beginsNow(sql)}),
       updated_at = now(), version = version + 1
     from jsonb_to_recordset(${JSON.stringify(taken)}::text::jsonb) as taken (id uuid, attempt integer)
     where jobs.id = taken.id and state in ('queued', 'active')
@@ -164,7 +165,7 @@ export async function advanceJob(sql: Executor, id: string, progress: number): P
 export async function completeJob(sql: Executor, id: string, result: JobResult): Promise<boolean> {
   const { count } = await sql`
     update jobs set state = 'completed', progress = 100, result = ${jsonb(sql, result)}, error = null,
-      finished_at = now(), updated_at = now(), version = version + 1
+      finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
     where id = ${id} and state in ('queued', 'active') and cancel_requested_at is null`;
   if (count > 0) return true;
   const [unfinished] = await sql`select from jobs where id = ${id} and state in ('queued', 'active')`;
@@ -180,7 +181,7 @@ export async function failJob(
 ): Promise<Pick<JobRow, 'parentId' | 'stepOf'> | undefined> {
   const [row] = await sql<Pick<JobRow, 'parentId' | 'stepOf'>[]>`
     update jobs set state = 'failed', error = ${jsonb(sql, error)},
-      finished_at = now(), updated_at = now(), version = version + 1
+      finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
     where id = ${id} and state in ('queued', 'active') returning parent_id, step_of`;
   return row;
 }
