@@ -47,8 +47,8 @@ const PLAIN_CSV = csvFormat({ formulaGuard: false });
 
 /**
  * Writes an export to a file, synced. The rows leave PostgreSQL at full speed, so that neither a slow
- * reader nor a slow format holds its snapshot open: text formats go straight to the file, the others are
- * made from a CSV on the disk.
+ * reader nor a slow format holds its snapshot open: text formats and Parquet are written as they come, the
+ * others are made from a CSV on the disk.
  *
  * @throws the signal's reason when aborted; Problem STORAGE_FULL, DATABASE_UNAVAILABLE or
  *   EXPORT_TOO_MANY_ROWS; on any failure nothing is left
@@ -67,10 +67,7 @@ export async function writeExport(
     case 'json':
       return writeText(deps, task, request, { format: body.format, compression: body.compression }, control);
     case 'parquet':
-      return fromCsv(deps, task, request, control, async (file) => {
-        await writeParquet({ ...file, columns: exportColumns(request) });
-        return file.rows;
-      });
+      return writeTyped(deps, task, request, control);
     case 'xlsx':
       return fromCsv(deps, task, request, control, async (file) => {
         await writeXlsx({ ...file, columns: exportColumns(request) }, body.dataset);
@@ -112,7 +109,7 @@ async function writeRows<Written extends object>(
   request: ExportRequest,
   format: StreamFormat,
   { signal, onProgress }: WriteControl,
-  write: (source: Readable) => Promise<Written>,
+  write: (source: Readable, rows: () => number) => Promise<Written>,
 ): Promise<Written & { rows: number }> {
   // Counted beside the copy, which need not wait for it; without it there is no progress to see.
   let total = Number.POSITIVE_INFINITY;
@@ -125,7 +122,7 @@ async function writeRows<Written extends object>(
   const { bytes: source, rows } = await openExport(deps, tenantId, request, format, signal);
   const follow = setInterval(() => onProgress(Math.min(1, rows() / Math.max(1, total))), PROGRESS_MS);
   try {
-    const written = await write(source);
+    const written = await write(source, rows);
     return { ...written, rows: rows() };
   } finally {
     clearInterval(follow);
@@ -154,6 +151,23 @@ function zstd() {
   const packer: unknown = zlib.createZstdCompress();
   if (!(packer instanceof Transform)) throw new Error('zstd is no stream here');
   return packer;
+}
+
+/** Parquet, while the rows come. */
+async function writeTyped(
+  deps: WriteDeps,
+  { tenantId, outputPath }: ExportTask,
+  request: ExportRequest,
+  control: WriteControl,
+): Promise<FinishedFile> {
+  const { signal } = control;
+  const columns = exportColumns(request);
+  const pipePath = deps.store.temporaryPath();
+  const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, control, async (source, rows) => {
+    await writeParquet(source, { columns, outputPath, pipePath, rows, signal });
+    return {};
+  });
+  return { rows, ...(await digestOf(outputPath, signal)) };
 }
 
 /** A file that is made from the rows as a CSV. @param make returns how many rows, or files, are in it */

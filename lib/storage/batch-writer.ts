@@ -4,6 +4,8 @@ import { systemErrorCode } from '../errors.js';
 
 /** One write is in the making while another is on its way: a writer holds at most twice this, 1 MiB. */
 const BATCH_BYTES = 512 * 1024;
+/** After so much the disk is set to work while more comes: else the whole of a large file would wait for it at its end. */
+const SYNC_BYTES = 32 * 1024 * 1024;
 /** Many tiny chunks weigh more as objects than as bytes. */
 const BATCH_CHUNKS = 1024;
 
@@ -19,6 +21,9 @@ export class BatchWriter {
   #batch: Buffer[] = [];
   #batchBytes = 0;
   #writing: Promise<void> = Promise.resolve();
+  #unsyncedBytes = 0;
+  #isSyncing = false;
+  #syncing: Promise<void> = Promise.resolve();
 
   /** @param position where the first byte goes in a file that may be there already; unset: a new file */
   constructor(path: string, position?: number) {
@@ -36,15 +41,13 @@ export class BatchWriter {
 
   /** Resolves when all that it took would survive a power cut. */
   async sync(): Promise<void> {
-    await this.#flush();
-    await this.#writing;
+    await this.#written();
     await this.#handle?.datasync();
   }
 
   /** Writes what is left, syncs and closes. */
   async end(): Promise<void> {
-    await this.#flush();
-    await this.#writing;
+    await this.#written();
     // Here the file is open already; whoever moves it under its key need not open it again to sync it.
     await this.#handle?.sync().catch(unlessPipe);
     await this.#handle?.close();
@@ -52,7 +55,7 @@ export class BatchWriter {
 
   /** Closes the file as it is. Never rejects: the error that led here is the one to tell. */
   async abandon(): Promise<void> {
-    await this.#writing.catch(() => {});
+    await Promise.allSettled([this.#writing, this.#syncing]);
     await this.#handle?.close().catch(() => {});
   }
 
@@ -60,6 +63,13 @@ export class BatchWriter {
   async discard(): Promise<void> {
     await this.abandon();
     if (this.#handle) await rm(this.#path, { force: true }).catch(() => {});
+  }
+
+  /** What was taken is in the file, and nothing of it was lost on the way to the disk so far. */
+  async #written(): Promise<void> {
+    await this.#flush();
+    await this.#writing;
+    await this.#syncing;
   }
 
   async #flush(): Promise<void> {
@@ -78,6 +88,22 @@ export class BatchWriter {
     if (bytesWritten < bytes)
       await this.#writeRest(Buffer.concat(batch).subarray(bytesWritten), bytesWritten);
     if (this.#position !== undefined) this.#position += bytes;
+    this.#syncBeside(this.#handle, bytes);
+  }
+
+  /** An error stays with it: the system tells of each once. */
+  #syncBeside(handle: FileHandle, bytes: number): void {
+    this.#unsyncedBytes += bytes;
+    if (this.#unsyncedBytes < SYNC_BYTES || this.#isSyncing) return;
+    this.#unsyncedBytes = 0;
+    this.#isSyncing = true;
+    this.#syncing = this.#syncing
+      .then(() => handle.datasync().catch(unlessPipe))
+      .finally(() => {
+        this.#isSyncing = false;
+      });
+    // Heard at the end.
+    this.#syncing.catch(() => {});
   }
 
   /** A short write goes on where it stopped, and there meets the error that cut it short, if any. */
