@@ -1,20 +1,24 @@
 import postgres from 'postgres';
 import type { Test } from 'tap';
 import type { Job } from '../../lib/jobs/job.js';
+import type { Delivery } from '../../lib/notifications/delivery-row.js';
 import type { Schedule } from '../../lib/schedules/schedule.js';
+import type { Webhook } from '../../lib/webhooks/webhook.js';
 import { ended, type ListBody, upload } from '../helpers/client.js';
 import { openApi } from '../helpers/contract.js';
 import { follow } from '../helpers/event-stream.js';
 import { eventually } from '../helpers/events.js';
 import { noise, picture } from '../helpers/pictures.js';
+import { startReceiver } from '../helpers/receiver.js';
 import { type ServiceOptions, startService } from '../helpers/service.js';
 
 /** Three APIs and two workers on one database and one queue. */
 export async function severalProcesses(t: Test, options: ServiceOptions): Promise<void> {
-  const first = await startService(t, options);
+  const env = { ALLOW_PRIVATE_HOSTS: 'true' };
+  const first = await startService(t, { ...options, env });
   const together = { ...options, databaseUrl: first.databaseUrl, dataDir: first.dataDir };
   const [second, third] = await Promise.all(
-    ['api', 'api', 'worker'].map((ROLE) => startService(t, { ...together, env: { ROLE } })),
+    ['api', 'api', 'worker'].map((ROLE) => startService(t, { ...together, env: { ...env, ROLE } })),
   );
   if (!second || !third) throw new Error('they did not start');
   const services = [first, second, third];
@@ -83,5 +87,28 @@ export async function severalProcesses(t: Test, options: ServiceOptions): Promis
       t.equal(status, 200);
       t.equal(body.job.state, 'cancelled');
     }
+  });
+
+  await t.test('workers beside each other tell of each event once', async (t) => {
+    const receiver = await startReceiver(t);
+    const json = { url: receiver.url, events: ['image.created', 'job.completed'] };
+    const { body: webhook } = await api<Webhook>('/v1/webhooks', { method: 'POST', json });
+    const jobs = await Promise.all(
+      Array.from({ length: 12 }, async (_, index) => {
+        const asked = apis[index % apis.length] ?? api;
+        return (await upload(asked, await picture(), { presets: ['thumbnail'] })).body.job;
+      }),
+    );
+    const told = 2 * jobs.length;
+    await receiver.received.length(told);
+    // Nothing is under way that might tell of one again.
+    const deliveries = await eventually(async () => {
+      const { body } = await api<ListBody<Delivery>>(`/v1/webhooks/${webhook.id}/deliveries?limit=100`);
+      return body.data.every(({ state }) => state === 'completed') ? body.data : undefined;
+    });
+    t.equal(deliveries.length, told);
+    t.equal(receiver.received.items.length, told);
+    t.equal(new Set(receiver.received.items.map(({ headers }) => headers['webhook-id'])).size, told);
+    await api(`/v1/webhooks/${webhook.id}`, { method: 'DELETE' });
   });
 }

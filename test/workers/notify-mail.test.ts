@@ -1,37 +1,6 @@
-import { text } from 'node:stream/consumers';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
-import t, { type Test } from 'tap';
-import { Recorder } from '../helpers/events.js';
+import t from 'tap';
+import { startMailServer } from '../helpers/mail-server.js';
 import { openNotifyWorld } from '../helpers/notifications.js';
-
-interface Letter {
-  readonly to: readonly string[];
-  readonly text: string;
-}
-
-/** A real mail server; it ends with the test. */
-async function startMailServer(t: Test, options: SMTPServerOptions = {}) {
-  const letters = new Recorder<Letter>();
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS', 'AUTH'],
-    onData: (stream, { envelope }, done) => {
-      text(stream).then((message) => {
-        // Lines are broken where quoted-printable wants them to be.
-        const unfolded = message.replaceAll('=\r\n', '');
-        letters.add({ to: envelope.rcptTo.map(({ address }) => address), text: unfolded });
-        done();
-      }, done);
-    },
-    ...options,
-  });
-  server.on('error', () => {});
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => new Promise<void>((resolve) => server.close(resolve)));
-  const address = server.server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  return { letters, url: `smtp://127.0.0.1:${port}` };
-}
 
 const refuse = (responseCode: number) => Object.assign(new Error('no'), { responseCode });
 

@@ -1,0 +1,4 @@
+import t from 'tap';
+import { webhooksKilled } from './webhooks-killed.js';
+
+await webhooksKilled(t, {});
