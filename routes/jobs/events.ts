@@ -41,7 +41,8 @@ const events: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const stream = app.eventStreams.open(reply.raw);
-      const { id } = request.params;
+      // As in the route of polls: what becomes of a job is told by its id in lower case.
+      const id = request.params.id.toLowerCase();
       const start = await request.timings.measure('db', () =>
         app.jobEvents.startOfJob(request.caller, id, request.headers['last-event-id']),
       );

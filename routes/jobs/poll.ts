@@ -35,7 +35,8 @@ const poll: FastifyPluginAsyncTypebox = async (app) => {
       const cached =
         request.headers['prefer'] === undefined ? app.jobs.peek(request.tenantId, id) : undefined;
       if (cached) return send(request, reply, cached);
-      return readOrWait(request, reply, id);
+      // RFC 9562: a UUID may be written in upper case. What becomes of a job is told by its id as we write it.
+      return readOrWait(request, reply, id.toLowerCase());
     },
   );
 

@@ -3,6 +3,7 @@ import type { Job } from '../../lib/jobs/job.js';
 import type { Rendition } from '../../lib/renditions/rendition.js';
 import { ended, type ListBody, type ProblemBody, upload } from '../helpers/client.js';
 import { type Api, openApi } from '../helpers/contract.js';
+import { follow, told } from '../helpers/event-stream.js';
 import { eventually } from '../helpers/events.js';
 import { jobWhen } from '../helpers/faults.js';
 import { noise, picture } from '../helpers/pictures.js';
@@ -35,7 +36,9 @@ export async function jobControl(t: Test, options: ServiceOptions): Promise<void
     t.type(cancelled.body.job.finishedAt, 'string');
     t.equal(cancelled.body.job.links.cancel, undefined);
     t.equal((await cancel(api, job)).status, 200, 'again');
-    t.equal((await api<Job>(`/v1/jobs/${job.id}`)).body.state, 'cancelled');
+    // RFC 9562: a UUID is the same in upper case.
+    for (const id of [job.id, job.id.toUpperCase()])
+      t.equal((await api<Job>(`/v1/jobs/${id}`)).body.state, 'cancelled');
 
     const answers = await Promise.all([retry(api, job), retry(other, job), retry(api, job)]);
     t.same(answers.map(({ status }) => status).sort(), [202, 409, 409], 'of three at once, one');
@@ -43,6 +46,12 @@ export async function jobControl(t: Test, options: ServiceOptions): Promise<void
     t.equal(begun?.headers.get('location'), `/v1/jobs/${job.id}`);
     t.match(begun?.body.job, { state: 'queued', progress: 0, attempts: { made: 0 }, finishedAt: null });
     t.same(refused(await retry(api, job)), [409, 'JOB_NOT_RETRYABLE']);
+    await eventually(async () => (await api<Job>(`/v1/jobs/${job.id}`)).body.state === 'queued' || undefined);
+    t.equal((await api<Job>(`/v1/jobs/${job.id.toUpperCase()}`)).body.state, 'queued');
+    const followed = await follow(t, first.url, `/v1/jobs/${job.id.toUpperCase()}/events`);
+    await cancel(other, job);
+    t.equal(await followed.ended, true);
+    t.same(followed.events.items.map(told), ['queued 0', 'cancelled 0']);
   });
 
   await t.test('the same work asked twice while in flight is one job', async (t) => {
