@@ -36,7 +36,9 @@ const BACKOFF_MS: Readonly<Record<JobType, number>> = {
   import: 1_000,
   notify: 5_000,
 };
+// Counting takes as long as the backlog is: no more than a part of the time goes into it.
 const COUNT_FRESH_MS = 1_000;
+const COUNT_AT_MOST = 0.03;
 const NUDGE_EVERY_MS = 500;
 // What goes wrong within this time is caught by the maintenance job.
 const ANSWER_FRESH_MS = 250;
@@ -53,7 +55,7 @@ interface Backlog {
   /** Those that were asked for one by one: no members of a batch or import. */
   single: number;
   added: number;
-  readonly at: number;
+  readonly freshUntil: number;
 }
 
 /**
@@ -67,7 +69,7 @@ export class Dispatcher {
   #answersUntil = 0;
   /** When jobs were nudged, of the last moment. */
   readonly #nudged = new Map<string, number>();
-  #backlog: Backlog = { byTenant: new Map(), counted: 0, single: 0, added: 0, at: Number.NEGATIVE_INFINITY };
+  #backlog: Backlog = { byTenant: new Map(), counted: 0, single: 0, added: 0, freshUntil: 0 };
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -202,15 +204,18 @@ export class Dispatcher {
   }
 
   async #countIfStale(): Promise<void> {
-    if (performance.now() - this.#backlog.at > COUNT_FRESH_MS) await this.#count();
+    if (performance.now() > this.#backlog.freshUntil) await this.#count();
   }
 
   async #count(): Promise<void> {
+    const started = performance.now();
     const counts = await this.#options.database.query('jobs.countQueued', countQueued);
+    const ended = performance.now();
     const byTenant = new Map(counts.map(({ tenantId, count }) => [tenantId, count]));
     const counted = counts.reduce((sum, { count }) => sum + count, 0);
     const single = counted - counts.reduce((sum, { members }) => sum + members, 0);
-    this.#backlog = { byTenant, counted, single, added: 0, at: performance.now() };
+    const freshUntil = ended + Math.max(COUNT_FRESH_MS, (ended - started) / COUNT_AT_MOST);
+    this.#backlog = { byTenant, counted, single, added: 0, freshUntil };
   }
 }
 
