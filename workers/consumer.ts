@@ -5,8 +5,8 @@ import { Cancelled } from '../lib/jobs/cancelled.js';
 import type { Dispatcher } from '../lib/jobs/dispatcher.js';
 import type { JobRow, JobRowOf, JobType } from '../lib/jobs/job.js';
 import { tellParent } from '../lib/jobs/parents.js';
+import type { JobRecorder } from '../lib/jobs/recorder.js';
 import { advanceJob, failJob, holdJob, requeueJob } from '../lib/jobs/repository.js';
-import type { JobStarter } from '../lib/jobs/starter.js';
 import type { Logger } from '../lib/logger.js';
 import { type Delivery, GiveUp } from '../lib/queue/queue.js';
 import { inSpanOf, type SpanFacts, SpanKind } from '../lib/telemetry/tracing.js';
@@ -31,7 +31,7 @@ export interface ConsumerDeps<Type extends JobType> {
   readonly isolation: Isolation;
   readonly cancellations: Cancellations;
   readonly dispatcher: Dispatcher;
-  readonly starter: JobStarter;
+  readonly recorder: JobRecorder;
   readonly workerId: string;
   readonly log: Logger;
   readonly onOutcome: (outcome: JobOutcome) => void;
@@ -67,7 +67,7 @@ export function consume<Type extends JobType>(
 
   /** Marks the job active. Undefined: it has ended, or was removed; a second delivery finds the work done. */
   async function start(delivery: Delivery): Promise<JobRowOf<Type> | undefined> {
-    const job = await deps.starter.start(delivery.id, delivery.attempt);
+    const job = await deps.recorder.start(delivery);
     if (job && !isOf(job, processor.type))
       throw new GiveUp(`a job of type ${job.type} came by the queue of ${processor.type}`);
     return job;

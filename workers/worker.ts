@@ -3,7 +3,7 @@ import { openDatabase } from '../lib/database/client.js';
 import { Dispatcher, queuesByType } from '../lib/jobs/dispatcher.js';
 import { BEAT_MS, beat, endBeat } from '../lib/jobs/heartbeat.js';
 import type { JobType } from '../lib/jobs/job.js';
-import { JobStarter } from '../lib/jobs/starter.js';
+import { openJobRecorder } from '../lib/jobs/recorder.js';
 import type { Logger } from '../lib/logger.js';
 import { openOutbound } from '../lib/outbound/client.js';
 import { openQueueBackend } from '../lib/queue/backend.js';
@@ -104,7 +104,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     database,
     dispatcher,
     cancellations,
-    starter: new JobStarter(database, workerId),
+    recorder: openJobRecorder(database, workerId),
     workerId,
     log,
     onOutcome: metrics.onOutcome,
@@ -124,6 +124,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         ...shared,
         processor: resizeProcessor({
           database,
+          recorder: shared.recorder,
           dispatcher,
           store,
           outbound,

@@ -1,4 +1,4 @@
-import { type Executor, jsonb } from '../database/client.js';
+import { type Executor, jsonb, uuids } from '../database/client.js';
 import { imageDataset } from '../images/repository.js';
 import type { FilterValue } from '../lists/list.js';
 import { all, filterConditions } from '../lists/list.js';
@@ -30,11 +30,6 @@ export type NewBatch = Pick<BatchRow, 'id' | 'tenantId' | 'wanted' | 'steps' | '
 
 /** How long a worker that makes members may say nothing before another goes on, in seconds. */
 const LEASE_SECONDS = 10;
-
-/** Ids as one parameter: ten thousand parameters are more work for both sides than the query. */
-export function uuids(ids: readonly string[]): string {
-  return `{${ids.join(',')}}`;
-}
 
 /** The ids of at most `limit` of a tenant's images that a filter matches, oldest first. */
 export async function matchingImages(

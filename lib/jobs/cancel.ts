@@ -1,4 +1,4 @@
-import type { Database, Executor } from '../database/client.js';
+import { type Database, type Executor, uuids } from '../database/client.js';
 import { Problem } from '../errors.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { JobRow, JobType } from './job.js';
@@ -68,6 +68,6 @@ export async function endCancelled(sql: Executor, id: string): Promise<boolean> 
 export async function cancelledAmong(sql: Executor, ids: readonly string[]): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
     select id from jobs
-    where cancel_requested_at is not null and state in ('queued', 'active') and id in ${sql(ids)}`;
+    where cancel_requested_at is not null and state in ('queued', 'active') and id = any(${uuids(ids)}::uuid[])`;
   return rows.map(({ id }) => id);
 }

@@ -1,5 +1,5 @@
 import { jobAudit, jobAuditColumns } from '../audit.js';
-import { type Database, type Executor, jsonb } from '../database/client.js';
+import { type Database, type Executor, jsonb, uuids } from '../database/client.js';
 import type { Viewer } from '../keys/caller.js';
 import { type JobFacts, presentJob, type ShownJob } from './job.js';
 
@@ -85,9 +85,10 @@ export async function eventsOfJobs(
 ): Promise<(JobEvent | GoneJob)[]> {
   return sql<(JobEvent | GoneJob)[]>`
     select followed.id as followed_id, ${sql(eventColumns)}
-    from jsonb_each_text(${jsonb(sql, versions)}) as followed (id, version)
-    left join jobs on jobs.id = followed.id::uuid
-    left join job_events on job_events.job_id = jobs.id and job_events.version > followed.version::integer
+    from unnest(${uuids(Object.keys(versions))}::uuid[]) as followed (id)
+    left join jobs on jobs.id = followed.id
+    left join job_events on job_events.job_id = jobs.id
+      and job_events.version > (${jsonb(sql, versions)} ->> followed.id::text)::integer
     where jobs.id is null or job_events.id is not null
     order by job_events.id`;
 }

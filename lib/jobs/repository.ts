@@ -1,4 +1,4 @@
-import { type Executor, jsonb } from '../database/client.js';
+import { type Executor, type Fragment, jsonb, uuids } from '../database/client.js';
 import type { ProblemJson } from '../errors.js';
 import { Cancelled } from './cancelled.js';
 import type { JobFacts, JobResult, JobRow, JobWork } from './job.js';
@@ -122,26 +122,32 @@ export interface JobStart {
   readonly attempt: number;
 }
 
+/** That a job has not ended; see {@link startJobs} for why it is not said as elsewhere. */
+const notOver = (sql: Executor): Fragment => sql`state not in ('completed', 'failed', 'cancelled')`;
+
 /**
  * Takes jobs in hand. Guarded: one that has ended is not taken, and is not among those returned. One that
  * another delivery holds is: at least once means that two may run it, and the end is guarded again.
  *
  * A job that was in hand at a crash is not in this worker's hands yet: see {@link holdJob}.
+ *
+ * They are found by their ids, in the order of these, so that two workers that take the same jobs never wait for
+ * each other in a circle. Neither a join with a list of unknown length nor a condition like that of the index of
+ * unfinished jobs: each has PostgreSQL read the whole backlog whenever its statistics are old.
  */
 export async function startJobs(
   sql: Executor,
   starts: readonly JobStart[],
   workerId: string,
 ): Promise<JobRow[]> {
-  // In one order everywhere: two workers that take the same jobs never wait for each other in a circle.
-  const taken = starts.map(({ id, attempt }) => ({ id, attempt })).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const attempts = Object.fromEntries(starts.map(({ id, attempt }) => [id, attempt]));
   return sql<JobRow[]>`
-    update jobs set state = 'active', attempts_made = greatest(attempts_made, attempts_before + taken.attempt),
+    update jobs set state = 'active',
+      attempts_made = greatest(attempts_made, attempts_before + (${jsonb(sql, attempts)} ->> id::text)::integer),
       worker_id = case when crashes = 0 then ${workerId} end, started_at = coalesce(started_at, ${beginsNow(sql)}),
       updated_at = now(), version = version + 1
-    from jsonb_to_recordset(${JSON.stringify(taken)}::text::jsonb) as taken (id uuid, attempt integer)
-    where jobs.id = taken.id and state in ('queued', 'active')
-    returning ${sql(jobColumns.map((column) => `jobs.${column}`))}`;
+    where id = any(${uuids(Object.keys(attempts))}::uuid[]) and ${notOver(sql)}
+    returning ${sql(jobColumns)}`;
 }
 
 /** Says that a worker runs a suspect job, alone: from now on a crash of that worker is its doing. */
@@ -157,20 +163,43 @@ export async function advanceJob(sql: Executor, id: string, progress: number): P
   return count > 0;
 }
 
+/** What a job came to. */
+export interface JobEnd {
+  readonly id: string;
+  readonly result: JobResult;
+}
+
+/** What became of an end: it stands; the job had already ended, or is gone; or it is to be cancelled. */
+export type EndOutcome = 'completed' | 'over' | 'cancelling';
+
+/** Ends unfinished jobs well, each by itself. @returns what became of each, in their order */
+export async function completeJobs(sql: Executor, ends: readonly JobEnd[]): Promise<EndOutcome[]> {
+  const results = Object.fromEntries(ends.map(({ id, result }) => [id, result]));
+  const completed = await sql<{ id: string }[]>`
+    update jobs set state = 'completed', progress = 100, result = ${jsonb(sql, results)} -> id::text, error = null,
+      finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
+    where id = any(${uuids(Object.keys(results))}::uuid[]) and ${notOver(sql)} and cancel_requested_at is null
+    returning id`;
+  const ids = new Set(completed.map(({ id }) => id));
+  const others = ends.map(({ id }) => id).filter((id) => !ids.has(id));
+  const unfinished =
+    others.length === 0
+      ? []
+      : await sql<{ id: string }[]>`
+          select id from jobs where id = any(${uuids(others)}::uuid[]) and ${notOver(sql)}`;
+  const cancelling = new Set(unfinished.map(({ id }) => id));
+  return ends.map(({ id }) => (ids.has(id) ? 'completed' : cancelling.has(id) ? 'cancelling' : 'over'));
+}
+
 /**
- * Ends an active job well. False: it had already ended.
+ * Ends an unfinished job well. False: it had already ended.
  *
  * @throws Cancelled when it is to be cancelled: let the transaction roll back
  */
 export async function completeJob(sql: Executor, id: string, result: JobResult): Promise<boolean> {
-  const { count } = await sql`
-    update jobs set state = 'completed', progress = 100, result = ${jsonb(sql, result)}, error = null,
-      finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
-    where id = ${id} and state in ('queued', 'active') and cancel_requested_at is null`;
-  if (count > 0) return true;
-  const [unfinished] = await sql`select from jobs where id = ${id} and state in ('queued', 'active')`;
-  if (unfinished) throw new Cancelled();
-  return false;
+  const [outcome] = await completeJobs(sql, [{ id, result }]);
+  if (outcome === 'cancelling') throw new Cancelled();
+  return outcome === 'completed';
 }
 
 /** Ends an unfinished job badly. Undefined: it had already ended. */
@@ -205,7 +234,7 @@ export async function recordCrash(sql: Executor, workerId: string): Promise<stri
 
 /** Says that the queue did not take these jobs: the next maintenance hands them over. */
 export async function markNotEnqueued(sql: Executor, ids: readonly string[]): Promise<void> {
-  await sql`update jobs set enqueued_at = null where id in ${sql(ids)} and state = 'queued'`;
+  await sql`update jobs set enqueued_at = null where id = any(${uuids(ids)}::uuid[]) and state = 'queued'`;
 }
 
 /** A job that the queue should hold. */
@@ -229,5 +258,5 @@ export async function unverifiedJobs(
 
 /** Notes that the queue holds these jobs now. */
 export async function markEnqueued(sql: Executor, ids: readonly string[]): Promise<void> {
-  await sql`update jobs set enqueued_at = now() where id in ${sql(ids)} and state in ('queued', 'active')`;
+  await sql`update jobs set enqueued_at = now() where id = any(${uuids(ids)}::uuid[]) and state in ('queued', 'active')`;
 }

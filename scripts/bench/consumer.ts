@@ -6,8 +6,7 @@ import { startEmbeddedPostgres } from '../../lib/database/embedded-postgres.js';
 import { migrate } from '../../lib/database/migrate.js';
 import { newId } from '../../lib/ids.js';
 import { Dispatcher, queuesByType } from '../../lib/jobs/dispatcher.js';
-import { completeJob } from '../../lib/jobs/repository.js';
-import { JobStarter } from '../../lib/jobs/starter.js';
+import { openJobRecorder } from '../../lib/jobs/recorder.js';
 import { createLogger, type Logger } from '../../lib/logger.js';
 import { migrateQueues, openQueueBackend, type QueueBackend } from '../../lib/queue/backend.js';
 import type { ConsumerOptions, Delivery, QueuedJob } from '../../lib/queue/queue.js';
@@ -149,6 +148,7 @@ async function ourTurn(world: World, jobs: number): Promise<Turn> {
   });
   const cancellations = new Cancellations(database, log);
   const workerId = newId();
+  const recorder = openJobRecorder(database, workerId);
   const turn = await timed(world, name, jobs, (counted) => {
     const take = consume({
       database,
@@ -156,16 +156,12 @@ async function ourTurn(world: World, jobs: number): Promise<Turn> {
       cancellations,
       isolation: new Isolation(),
       workerId,
-      starter: new JobStarter(database, workerId),
+      recorder,
       log,
       onOutcome: () => undefined,
       processor: {
         type: 'resize',
-        run: async ({ id }) => {
-          await database.query('jobs.complete', (sql) =>
-            completeJob(sql, id, { imageId: id, renditions: [] }),
-          );
-        },
+        run: ({ id }) => recorder.complete({ id, result: { imageId: id, renditions: [] } }),
       },
     });
     return async (delivery) => {

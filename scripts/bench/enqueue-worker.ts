@@ -1,7 +1,7 @@
 import { openDatabase } from '../../lib/database/client.js';
 import { newId } from '../../lib/ids.js';
 import { Dispatcher, queuesByType } from '../../lib/jobs/dispatcher.js';
-import { JobStarter } from '../../lib/jobs/starter.js';
+import { openJobRecorder } from '../../lib/jobs/recorder.js';
 import { createLogger } from '../../lib/logger.js';
 import { openQueueBackend } from '../../lib/queue/backend.js';
 import { openFileStore } from '../../lib/storage/file-store.js';
@@ -41,7 +41,7 @@ const deps = {
   log,
   cancellations: new Cancellations(database, log),
   isolation: new Isolation(),
-  starter: new JobStarter(database, workerId),
+  recorder: openJobRecorder(database, workerId),
   onOutcome: () => undefined,
 };
 const processor = batchProcessor({ database, dispatcher, config: { maxOutputPixels: 50_000_000 } });

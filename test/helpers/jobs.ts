@@ -7,8 +7,8 @@ import { createImage } from '../../lib/images/create-image.js';
 import { receiveImage } from '../../lib/images/receive.js';
 import { Dispatcher, queuesByType } from '../../lib/jobs/dispatcher.js';
 import type { JobRow, JobType } from '../../lib/jobs/job.js';
+import { openJobRecorder } from '../../lib/jobs/recorder.js';
 import { findJob } from '../../lib/jobs/repository.js';
-import { JobStarter } from '../../lib/jobs/starter.js';
 import type { JobQueue, QueuedJob } from '../../lib/queue/queue.js';
 import type { BlobStore } from '../../lib/storage/blob-store.js';
 import { openFileStore } from '../../lib/storage/file-store.js';
@@ -62,7 +62,7 @@ export function workerParts({ database, dispatcher }: Pick<JobWorld, 'database' 
   return {
     database,
     dispatcher,
-    starter: new JobStarter(database, workerId),
+    recorder: openJobRecorder(database, workerId),
     isolation: new Isolation(),
     cancellations: new Cancellations(database, log),
     workerId,

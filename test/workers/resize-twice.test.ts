@@ -1,19 +1,21 @@
 import t from 'tap';
 import { Breakers } from '../../lib/breaker/breakers.js';
 import { findImage } from '../../lib/images/repository.js';
+import type { JobRowOf } from '../../lib/jobs/job.js';
 import { openOutbound } from '../../lib/outbound/client.js';
 import { findRenditions } from '../../lib/renditions/repository.js';
 import { renditionKey, renditionPrefix } from '../../lib/storage/keys.js';
 import { consume } from '../../workers/consumer.js';
 import { FetchPlaces } from '../../workers/fetch-places.js';
 import { startResizePool } from '../../workers/pool.js';
+import type { JobContext } from '../../workers/processors/processor.js';
 import { resizeProcessor } from '../../workers/processors/resize.js';
 import { madeBy } from '../helpers/client.js';
 import { latch } from '../helpers/events.js';
 import { openJobWorld, workerParts } from '../helpers/jobs.js';
 
 const world = await openJobWorld(t);
-const { database, dispatcher, store, config } = world;
+const { database, store, config } = world;
 const pool = startResizePool(new URL('../../workers/resize.js', import.meta.url), 2);
 t.teardown(() => pool.close());
 const outbound = openOutbound({ allowPrivateHosts: false });
@@ -22,25 +24,25 @@ const breakers = new Breakers();
 const places = new FetchPlaces(2);
 const stopping = new AbortController().signal;
 
-/** Delivers a job to a worker of its own, as two processes would take it at the same moment. */
-function deliver(
-  id: string,
-  run = resizeProcessor({
-    database,
-    store,
-    dispatcher,
-    outbound,
-    breakers,
-    places,
-    stopping,
-    pool,
-    config,
-    onHang: () => {},
-  }).run,
-) {
-  const processor = { type: 'resize', run } as const;
-  const take = consume({ ...workerParts(world), processor });
-  return take({ id, attempt: 1, isLastAttempt: true, announce: async () => {} });
+/**
+ * Delivers a job to a worker of its own, as two processes would take it at the same moment.
+ *
+ * @param around what happens instead of the processor's work, which it may have done
+ */
+function deliver(id: string, around: (work: () => Promise<void>) => Promise<void>): Promise<void> {
+  const parts = workerParts(world);
+  const own = { store, outbound, breakers, places, stopping, pool, config, onHang: () => {} };
+  const { type, run } = resizeProcessor({ ...parts, ...own });
+  const processor = {
+    type,
+    run: (job: JobRowOf<'resize'>, context: JobContext) => around(() => run(job, context)),
+  };
+  return consume({ ...parts, processor })({
+    id,
+    attempt: 1,
+    isLastAttempt: true,
+    announce: async () => {},
+  });
 }
 
 async function files(prefix: string): Promise<string[]> {
@@ -50,28 +52,16 @@ async function files(prefix: string): Promise<string[]> {
 }
 
 t.test('two deliveries of a job at the same moment do its work once', async (t) => {
-  const { run } = resizeProcessor({
-    database,
-    store,
-    dispatcher,
-    outbound,
-    breakers,
-    places,
-    stopping,
-    pool,
-    config,
-    onHang: () => {},
-  });
   for (const round of [1, 2, 3]) {
     const both = [latch(), latch()] as const;
     const job = await world.newJob(['thumbnail', 'small']);
     const before = new Set(await files('renditions/'));
     // Neither begins before both have the job in hand.
     const [one, other] = both.map((mine, index) =>
-      deliver(job.id, async (taken, context) => {
+      deliver(job.id, async (work) => {
         mine.open();
         await both[1 - index]?.opened;
-        await run(taken, context);
+        await work();
       }),
     );
     await Promise.all([one, other]);
@@ -94,21 +84,10 @@ t.test(
   async (t) => {
     const job = await world.newJob();
     const [started, failed] = [latch(), latch()];
-    const slow = deliver(job.id, async (taken, context) => {
+    const slow = deliver(job.id, async (work) => {
       started.open();
       await failed.opened;
-      await resizeProcessor({
-        database,
-        store,
-        dispatcher,
-        outbound,
-        breakers,
-        places,
-        stopping,
-        pool,
-        config,
-        onHang: () => {},
-      }).run(taken, context);
+      await work();
     });
     await started.opened;
     await t.rejects(deliver(job.id, () => Promise.reject(new Error('broken'))));

@@ -12,7 +12,6 @@ import type { JobContext, Processor } from './processor.js';
 
 type BatchJob = JobRowOf<'batch'>;
 
-/** Members that are begun anew at a time. */
 /** How often a delivery looks whether another worker that makes the members has died, in ms. */
 const LOOK_AGAIN_MS = 500;
 

@@ -4,6 +4,7 @@ import { Problem } from '../../lib/errors.js';
 import type { ImageRow } from '../../lib/images/image.js';
 import { findImage, holdImage } from '../../lib/images/repository.js';
 import type { JobRowOf, RenditionRequest } from '../../lib/jobs/job.js';
+import type { JobRecorder } from '../../lib/jobs/recorder.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import { optionsHash } from '../../lib/renditions/canonical.js';
 import { contentTypeOf, extensionOf } from '../../lib/renditions/formats.js';
@@ -19,6 +20,7 @@ import { plannedOfSource, receiveSource, type SourceDeps } from './source.js';
 
 /** What the resize processor works with. */
 export interface ResizeDeps extends SourceDeps {
+  readonly recorder: JobRecorder;
   readonly pool: ResizePool;
   /** Called when a thread does not come back long after its time-out: only a new process helps. */
   readonly onHang: (jobId: string) => void;
@@ -141,7 +143,7 @@ async function render(
 
 /** Puts what was made into the store and ends the job, all or nothing. */
 async function finish(
-  { database, store }: ResizeDeps,
+  { database, recorder, store }: ResizeDeps,
   job: ResizeJob,
   { image, standing, wanted }: Subject,
   making: readonly Making[],
@@ -149,14 +151,13 @@ async function finish(
 ): Promise<void> {
   const byId = new Map([...standing, ...made].map((rendition) => [rendition.id, rendition]));
   const renditions = wanted.flatMap(({ id }) => byId.get(id) ?? []).map(summariseRendition);
+  const result = { imageId: image.id, renditions };
+  if (made.length === 0) return recorder.complete({ id: job.id, result });
   await database.transaction('jobs.complete', async (sql) => {
     // Sent together: each answer that is waited for on its own costs both sides a wake-up. Where another
     // delivery ended the job first, the renditions that it did not make stand all the same.
     const holding = holdImage(sql, job.tenantId, image.id);
-    const recording = Promise.all([
-      insertRenditions(sql, made),
-      completeJob(sql, job.id, { imageId: image.id, renditions }),
-    ]);
+    const recording = Promise.all([insertRenditions(sql, made), completeJob(sql, job.id, result)]);
     // Without the image its renditions fail too; that it is gone says more.
     recording.catch(() => undefined);
     if (!(await holding)) throw imageGone();
