@@ -30,8 +30,8 @@ export async function expandBatch(
   batch: BatchRow,
   signal: AbortSignal,
 ): Promise<boolean> {
-  let handingOver: Promise<void> = Promise.resolve();
-  const positions: Promise<void>[] = [];
+  // Of the part before, and of the one before that.
+  let [handedOver, handedOverBefore] = [Promise.resolve(), Promise.resolve()];
   const resolve = resolveMany();
   let planning = quietly(planPart(deps, batch, batch.expanded, resolve));
   try {
@@ -41,13 +41,17 @@ export async function expandBatch(
       // While the database writes these, those after them are planned, and the queue takes those before.
       planning = quietly(planPart(deps, batch, from + CHUNK, resolve));
       if (!(await record(deps, batch.id, members))) return false;
-      await handingOver;
-      handingOver = quietly(handOver(deps, job, members));
-      positions.push(quietly(handingOver.then(() => recordPosition(deps, batch, from + CHUNK))));
+      await handedOverBefore;
+      const handingOver = handOver(deps, job, members);
+      // A position says that all before it is done, whichever part was done first.
+      const position = handedOver
+        .then(() => handingOver)
+        .then(() => recordPosition(deps, batch, from + CHUNK));
+      [handedOver, handedOverBefore] = [quietly(position), handedOver];
     }
     return true;
   } finally {
-    await Promise.all(positions);
+    await handedOver;
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Problem } from '../errors.js';
 import type { RenditionRequest } from '../jobs/job.js';
 import { planRenditions, type Resolve, type WantedRendition } from '../renditions/plan.js';
@@ -42,7 +42,7 @@ export function planMember(plan: MemberPlan, image: BatchImage, place: number): 
  * and members sort by their place.
  */
 export function memberId(batchId: string, imageId: string, place: number): string {
-  const digest = createHash('sha256').update(batchId).update(imageId).digest('hex');
+  const digest = hash('sha256', `${batchId}${imageId}`);
   const high = (0x7000 | (place >> 4)).toString(16);
   const low = (0x80 | ((place & 0xf) << 2)).toString(16);
   return `${batchId.slice(0, 13)}-${high}-${low}${digest.slice(0, 2)}-${digest.slice(2, 14)}`;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson } from '../canonical-json.js';
 import { Problem } from '../errors.js';
 import { onWhite, parseColour, toHex } from './colour.js';
@@ -102,7 +102,7 @@ function textOf(canonical: CanonicalOptions): string {
 
 /** A short name for canonical options, for storage keys: 32 hexadecimal digits of their SHA-256. */
 export function optionsHash(canonical: CanonicalOptions): string {
-  return createHash('sha256').update(textOf(canonical)).digest('hex').slice(0, 32);
+  return hash('sha256', textOf(canonical)).slice(0, 32);
 }
 
 /**
@@ -112,13 +112,9 @@ export function optionsHash(canonical: CanonicalOptions): string {
  * @returns a UUID of version 8 (RFC 9562, section 5.8), lower-case
  */
 export function renditionId(sha256: string, canonical: CanonicalOptions): string {
-  const digest = createHash('sha256')
-    .update(`${sha256}\n${textOf(canonical)}`)
-    .digest();
-  digest.writeUInt8((digest.readUInt8(6) & 0x0f) | 0x80, 6);
-  digest.writeUInt8((digest.readUInt8(8) & 0x3f) | 0x80, 8);
-  const hex = digest.toString('hex', 0, 16);
-  return [0, 8, 12, 16, 20].map((from, index, all) => hex.slice(from, all[index + 1])).join('-');
+  const hex = hash('sha256', `${sha256}\n${textOf(canonical)}`);
+  const variant = (0x8 | (Number.parseInt(hex.charAt(16), 16) & 0x3)).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 function refuseForFormat(options: RenditionOptions, format: Format, path: string): void {

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { type Executor, jsonb } from '../database/client.js';
+import { type Executor, jsonb, uuids } from '../database/client.js';
 import { pathOf, plainText, value } from '../lists/field.js';
 import type { ExportedDataset, ListedDataset } from '../lists/list.js';
 import { renditionContentPath } from '../paths.js';
@@ -112,5 +112,5 @@ export async function findRendition(
 export async function findRenditions(sql: Executor, imageIds: readonly string[]): Promise<RenditionRow[]> {
   if (imageIds.length === 0) return [];
   return sql<RenditionRow[]>`
-    select ${sql(columns)} from renditions where image_id in ${sql(imageIds)} order by image_id, created_at, id`;
+    select ${sql(columns)} from renditions where image_id = any(${uuids(imageIds)}::uuid[]) order by image_id, created_at, id`;
 }

@@ -18,7 +18,7 @@ import type { Figure } from './report.js';
 /** As many as a batch takes. */
 const JOBS = 10_000;
 const LEAST = 0.7;
-const LOOK_MS = 2;
+const LOOK_MS = 10;
 // As the queue likes it best: in one call PostgreSQL takes them a third slower.
 const BARE_CHUNK = 1_000;
 
