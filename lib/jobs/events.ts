@@ -30,7 +30,7 @@ export interface EventSink {
 }
 
 /** How soon events are looked for, in ms: what happens at about the same time is read together. */
-export const LOOK_SOON_MS = 15;
+export const LOOK_SOON_MS = 5;
 /** The queue can tell of a change a moment before its row is committed. */
 export const LOOK_AGAIN_MS = 100;
 /** Longest without looking: what the queue tells can be lost, and some changes it does not know of. */
