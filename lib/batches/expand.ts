@@ -17,10 +17,18 @@ export interface ExpandDeps {
 
 /** Members that are recorded and handed over at a time: no transaction is longer than one of these. */
 const CHUNK = 500;
+/** The first of them are fewer: meanwhile the queue has nothing to take. */
+const FIRST_CHUNK = 100;
+
+/** Members of a batch, by their places: `to` is the first that is not among them. */
+interface Part {
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * Makes the members of a batch, from where the making of them was left: records a part of them while the
- * queue takes the part before. It can be cut off anywhere, and done twice.
+ * queue takes the two before. It can be cut off anywhere, and done twice.
  *
  * @returns false when the batch takes no more: it has ended, is to be cancelled, or was stopped
  */
@@ -33,26 +41,35 @@ export async function expandBatch(
   // Of the part before, and of the one before that.
   let [handedOver, handedOverBefore] = [Promise.resolve(), Promise.resolve()];
   const resolve = resolveMany();
-  let planning = quietly(planPart(deps, batch, batch.expanded, resolve));
+  const parts = partsOf(batch);
+  let planning = quietly(planPart(deps, batch, parts[0], resolve));
   try {
-    for (let from = batch.expanded; from < batch.total; from += CHUNK) {
+    for (const [index, { to }] of parts.entries()) {
       signal.throwIfAborted();
       const members = await planning;
       // While the database writes these, those after them are planned, and the queue takes those before.
-      planning = quietly(planPart(deps, batch, from + CHUNK, resolve));
+      planning = quietly(planPart(deps, batch, parts[index + 1], resolve));
       if (!(await record(deps, batch.id, members))) return false;
       await handedOverBefore;
-      const handingOver = handOver(deps, job, members);
+      const handingOver = quietly(handOver(deps, job, members));
       // A position says that all before it is done, whichever part was done first.
-      const position = handedOver
-        .then(() => handingOver)
-        .then(() => recordPosition(deps, batch, from + CHUNK));
+      const position = handedOver.then(() => handingOver).then(() => recordPosition(deps, batch, to));
       [handedOver, handedOverBefore] = [quietly(position), handedOver];
     }
     return true;
   } finally {
     await handedOver;
   }
+}
+
+function partsOf({ expanded, total }: BatchRow): Part[] {
+  const parts: Part[] = [];
+  for (let from = expanded; from < total; ) {
+    const to = Math.min(total, from + (parts.length === 0 ? FIRST_CHUNK : CHUNK));
+    parts.push({ from, to });
+    from = to;
+  }
+  return parts;
 }
 
 /** A promise that is awaited later, or not at all where something else has failed first. */
@@ -64,11 +81,12 @@ function quietly<T>(work: Promise<T>): Promise<T> {
 async function planPart(
   { database, config }: ExpandDeps,
   batch: BatchRow,
-  from: number,
+  part: Part | undefined,
   resolve: Resolve,
 ): Promise<NewMember[]> {
-  if (from >= batch.total) return [];
-  const images = await database.query('batches.images', (sql) => imagesOf(sql, batch.id, from, from + CHUNK));
+  if (!part) return [];
+  const { from, to } = part;
+  const images = await database.query('batches.images', (sql) => imagesOf(sql, batch.id, from, to));
   const ids = images.map(({ imageId }) => imageId);
   const found = await database.query('renditions.ofImages', (sql) => findRenditions(sql, ids));
   const standing = new Map<string, RenditionRow[]>();
@@ -104,7 +122,6 @@ async function handOver(
   await dispatcher.dispatch(...waiting.map(({ id }) => ({ ...common, id })));
 }
 
-async function recordPosition({ database }: ExpandDeps, { id, total }: BatchRow, to: number): Promise<void> {
-  const expanded = Math.min(to, total);
-  await database.query('batches.recordExpanded', (sql) => recordExpanded(sql, id, expanded));
+async function recordPosition({ database }: ExpandDeps, { id }: BatchRow, to: number): Promise<void> {
+  await database.query('batches.recordExpanded', (sql) => recordExpanded(sql, id, to));
 }
