@@ -3,7 +3,7 @@ import { Problem } from '../errors.js';
 import { type ChangeDeps, cancelJob } from '../jobs/cancel.js';
 import type { JobRowOf } from '../jobs/job.js';
 import { askToStop, cancelWaiting } from '../jobs/members.js';
-import { type BatchState, readBatchState, recordResult } from './result.js';
+import { type BatchState, readBatchState, recordBatchState } from './result.js';
 
 // Two seconds for all of it: the look that finds a job cancelled takes half a second of them.
 const STOP_MS = 1_000;
@@ -28,7 +28,7 @@ export async function cancelBatch(deps: ChangeDeps, { id, tenantId }: JobRowOf<'
     await delay(LOOK_EVERY_MS);
     state = await read();
   }
-  await database.query('batches.recordResult', (sql) => recordResult(sql, id, state));
+  await recordBatchState(database, id, true);
 }
 
 function isUnderWay({ unfinished, result }: BatchState): boolean {

@@ -1,5 +1,5 @@
-import type { Executor } from '../database/client.js';
-import { recordSoFar } from '../jobs/members.js';
+import type { Database, Executor } from '../database/client.js';
+import { lockParent, recordSoFar } from '../jobs/members.js';
 import { hasEnded, type JobState } from '../jobs/state.js';
 import type { BatchResult, StepSummary } from './batch.js';
 import { countMembers } from './member-rows.js';
@@ -61,9 +61,14 @@ export function isOver({ state }: Pick<StepSummary, 'state'>): boolean {
   return state === 'skipped' || (state !== 'waiting' && hasEnded(state));
 }
 
-/** Says what an active batch has come to so far, where that is new. */
-export async function recordResult(sql: Executor, id: string, state: BatchState): Promise<void> {
-  await recordSoFar(sql, id, state.result, progressOf(state));
+/** Looks where a batch stands, and records that. @param ends see {@link readBatchState} */
+export async function recordBatchState(database: Database, id: string, ends = false): Promise<BatchState> {
+  return database.transaction('batches.look', async (sql) => {
+    await lockParent(sql, id);
+    const state = await readBatchState(sql, id, ends);
+    await recordSoFar(sql, id, state.result, progressOf(state));
+    return state;
+  });
 }
 
 async function statesOf(sql: Executor, ids: readonly string[]): Promise<Map<string, JobState>> {

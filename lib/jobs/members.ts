@@ -6,7 +6,10 @@ import type { JobResult, JobRow } from './job.js';
 import { endsNow } from './moments.js';
 import { begunAnew } from './retry.js';
 
-/** Members that are cancelled or begun anew at a time: no transaction is longer than one of these. */
+/**
+ * Members that are cancelled or begun anew at a time: no transaction is longer than one of these. A statement may
+ * change fewer and leave others, as some change beside it: only one that finds none is the last.
+ */
 const CHUNK = 1_000;
 /** Entries that the queue has not let go of by then are delivered, and find their jobs ended. */
 const FORGET_MS = 250;
@@ -20,7 +23,7 @@ export async function cancelWaiting({ database, dispatcher }: ChangeDeps, parent
   for (;;) {
     const cancelled = await database.query('jobs.cancelMembers', (sql) => cancelQueued(sql, parentId));
     forgetting.push(forgetAll(dispatcher, cancelled));
-    if (cancelled.length < CHUNK) break;
+    if (cancelled.length === 0) break;
   }
   await within(Promise.all(forgetting), FORGET_MS).catch(() => undefined);
 }
@@ -33,8 +36,8 @@ async function cancelQueued(sql: Executor, parentId: string): Promise<Dispatched
   return sql<Dispatched[]>`
     update jobs set state = 'cancelled', cancel_requested_at = coalesce(cancel_requested_at, now()),
       finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
-    where state = 'queued' and id in (
-      select id from jobs where parent_id = ${parentId} and state = 'queued' order by id limit ${CHUNK} for update)
+    where state = 'queued' and id = any(array(
+      select id from jobs where parent_id = ${parentId} and state = 'queued' order by id limit ${CHUNK} for update))
     returning id, tenant_id, type, priority, attempts_max, run, run_at`;
 }
 
@@ -62,7 +65,7 @@ export async function beginMembersAnew(
     signal.throwIfAborted();
     const begun = await database.query('jobs.beginMembersAnew', (sql) => beginSome(sql, id, before));
     await dispatcher.dispatch(...begun);
-    if (begun.length < CHUNK) return;
+    if (begun.length === 0) return;
   }
 }
 
@@ -73,12 +76,20 @@ async function beginSome(sql: Executor, parentId: string, before: Date): Promise
       where id = ${parentId} and state in ('queued', 'active') and cancel_requested_at is null for share
     )
     update jobs set ${begunAnew(sql)}, dedup_key = null
-    where state in ('failed', 'cancelled') and id in (
+    where state in ('failed', 'cancelled') and id = any(array(
       select member.id from parent join jobs as member on member.parent_id = parent.id
       where member.state in ('failed', 'cancelled') and member.finished_at <= ${before}
         and member.request -> 'renditions' is distinct from '[]'
-      order by member.id limit ${CHUNK} for update of member)
+      order by member.id limit ${CHUNK} for update of member))
     returning id, tenant_id, type, priority, attempts_max, run, run_at`;
+}
+
+/**
+ * Locks a parent before its members are counted, until the transaction ends: whoever counts later sees no less, and
+ * does not put an older count in the place of a newer one.
+ */
+export async function lockParent(sql: Executor, id: string): Promise<void> {
+  await sql`select from jobs where id = ${id} for no key update`;
 }
 
 /** Says what an unfinished parent has come to so far, and how many per cent, where that is new. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { cancelBatch } from '../../lib/batches/end-batch.js';
 import { type ExpandDeps, expandBatch } from '../../lib/batches/expand.js';
 import { beginRun, endLease, findBatch, stopBatch, takeLease } from '../../lib/batches/repository.js';
-import { type BatchState, isOver, readBatchState, recordResult } from '../../lib/batches/result.js';
+import { type BatchState, isOver, recordBatchState } from '../../lib/batches/result.js';
 import { startSteps } from '../../lib/batches/start-steps.js';
 import { Problem } from '../../lib/errors.js';
 import type { JobRowOf } from '../../lib/jobs/job.js';
@@ -85,12 +85,8 @@ async function stop(deps: ExpandDeps, job: BatchJob, context: JobContext, failur
   throw failure;
 }
 
-async function look({ database }: ExpandDeps, job: BatchJob): Promise<BatchState> {
-  return database.query('batches.look', async (sql) => {
-    const state = await readBatchState(sql, job.id);
-    await recordResult(sql, job.id, state);
-    return state;
-  });
+async function look({ database }: ExpandDeps, { id }: BatchJob): Promise<BatchState> {
+  return recordBatchState(database, id);
 }
 
 /** What stops a batch whose policy is to stop. */

@@ -2,7 +2,7 @@ import { type RecordDeps, recordImport } from '../../lib/imports/record-import.j
 import { beginImportRun, findImport } from '../../lib/imports/repository.js';
 import { type ImportState, readImportState, recordImportResult } from '../../lib/imports/result.js';
 import type { JobRowOf } from '../../lib/jobs/job.js';
-import { askToStop, beginMembersAnew, cancelWaiting } from '../../lib/jobs/members.js';
+import { askToStop, beginMembersAnew, cancelWaiting, lockParent } from '../../lib/jobs/members.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import { importKey } from '../../lib/storage/keys.js';
 import type { JobContext, Processor } from './processor.js';
@@ -60,7 +60,8 @@ async function beginAnew(deps: RecordDeps, job: ImportJob, signal: AbortSignal):
 }
 
 async function look({ database }: RecordDeps, id: string, ends = false): Promise<ImportState> {
-  return database.query('imports.look', async (sql) => {
+  return database.transaction('imports.look', async (sql) => {
+    await lockParent(sql, id);
     const state = await readImportState(sql, id, ends);
     await recordImportResult(sql, state);
     return state;
