@@ -55,26 +55,3 @@ t.test('jobs that begin and end together share a statement, and each gets its ow
   await end(one?.id, 50);
   t.same(await world.read(jobs[0] ?? { id: '' }), read[0], 'what has ended stays');
 });
-
-t.test('to take jobs reads them and not the backlog, whatever the statistics say', async (t) => {
-  const { database } = world;
-  const reads = (): Promise<number> =>
-    database.query('tests.reads', async (sql) => {
-      await sql`select pg_stat_force_next_flush()`;
-      const [row] = await sql<{ reads: number }[]>`
-        select seq_tup_read + idx_tup_fetch as reads from pg_stat_user_tables where relname = 'jobs'`;
-      return row?.reads ?? 0;
-    });
-  const ids = await database.query('tests.backlog', async (sql) => {
-    await sql`analyze jobs`;
-    const rows = await sql<{ id: string }[]>`
-      insert into jobs (id, tenant_id, type, state, priority, attempts_max, request)
-      select gen_random_uuid(), 'default', 'resize', 'queued', 'normal', 3, '{}' from generate_series(1, 5000)
-      returning id`;
-    return rows.slice(0, 20).map(({ id }) => id);
-  });
-  const before = await reads();
-  await Promise.all(ids.map((id) => recorder.start({ id, attempt: 1 })));
-  await Promise.all(ids.map((id) => recorder.complete({ id, result: { imageId: id, renditions: [] } })));
-  t.ok((await reads()) - before <= 10 * ids.length, 'a few reads a job');
-});
