@@ -65,13 +65,13 @@ async function makeMembers(deps: ExpandDeps, job: BatchJob, { signal }: JobConte
 
 /** Records how far the batch is, and does what comes next. */
 async function next(deps: ExpandDeps, job: BatchJob, context: JobContext): Promise<void> {
-  const state = await look(deps, job);
+  const state = await recordBatchState(deps.database, job.id);
   const { batch, result, unfinished } = state;
   const failure = failureOf(state);
   if (failure) return stop(deps, job, context, failure);
   if (unfinished > 0 || batch.expanded < batch.total) return context.waits();
   // Started steps stand in the result at once.
-  if (await startSteps(deps, job, state)) await look(deps, job);
+  if (await startSteps(deps, job, state)) await recordBatchState(deps.database, job.id);
   if (!result.steps.every(isOver)) return context.waits();
   await deps.database.query('jobs.complete', (sql) => completeJob(sql, job.id, result));
 }
@@ -80,13 +80,9 @@ async function next(deps: ExpandDeps, job: BatchJob, context: JobContext): Promi
 async function stop(deps: ExpandDeps, job: BatchJob, context: JobContext, failure: Problem): Promise<void> {
   await deps.database.query('batches.stop', (sql) => stopBatch(sql, job.id));
   await cancelWaiting(deps, job.id);
-  const { unfinished, result } = await look(deps, job);
+  const { unfinished, result } = await recordBatchState(deps.database, job.id);
   if (unfinished > 0 || !result.steps.every(isOver)) return context.waits();
   throw failure;
-}
-
-async function look({ database }: ExpandDeps, { id }: BatchJob): Promise<BatchState> {
-  return recordBatchState(database, id);
 }
 
 /** What stops a batch whose policy is to stop. */

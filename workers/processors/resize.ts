@@ -152,6 +152,7 @@ async function finish(
   const byId = new Map([...standing, ...made].map((rendition) => [rendition.id, rendition]));
   const renditions = wanted.flatMap(({ id }) => byId.get(id) ?? []).map(summariseRendition);
   const result = { imageId: image.id, renditions };
+  // Nothing comes into the store: there is no image to hold meanwhile.
   if (made.length === 0) return recorder.complete({ id: job.id, result });
   await database.transaction('jobs.complete', async (sql) => {
     // Sent together: each answer that is waited for on its own costs both sides a wake-up. Where another
