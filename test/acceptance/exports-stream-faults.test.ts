@@ -95,7 +95,8 @@ await t.test('200 clients that leave in mid-stream leave nothing behind', async 
 });
 
 await t.test('as many at once as the server allows, and a problem for the others', async (t) => {
-  const held = await Promise.all(Array.from({ length: 32 }, () => begin()));
+  // The one before may hold its place for a moment longer than its client needs to read the end of it.
+  const held = await Promise.all(Array.from({ length: 32 }, () => eventually(() => begin())));
   const refused = await fetch(new URL(PATH, service.url));
   t.equal(refused.status, 503);
   t.match(await refused.text(), /"code":"OVERLOADED"/);
