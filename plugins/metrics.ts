@@ -20,6 +20,8 @@ export interface Snapshots {
 export interface Metrics {
   /** Of this process: other plugins add to it. */
   readonly registry: Registry;
+  /** Of the whole service, read from the record when somebody asks for the text: no alarm needs them. */
+  readonly serviceRegistry: Registry;
   readonly onQuery: (name: string, seconds: number) => void;
   /** Counts the jobs that were handed to a queue. */
   readonly onEnqueued: (type: string, count: number) => void;
@@ -45,7 +47,8 @@ const PROCESS = { process: 'api' };
 export default fp<{ workerMetrics: MetricsSource }>(
   async (app, { workerMetrics }) => {
     const registry = new Registry();
-    registry.setDefaultLabels(PROCESS);
+    const serviceRegistry = new Registry();
+    for (const each of [registry, serviceRegistry]) each.setDefaultLabels(PROCESS);
     const stopWatching = watchProcess(registry);
     app.addHook('onClose', async () => stopWatching());
     const durations = new HttpDurations();
@@ -65,14 +68,18 @@ export default fp<{ workerMetrics: MetricsSource }>(
     };
     app.decorate('metrics', {
       registry,
+      serviceRegistry,
       onQuery: queryHistogram(registry),
       onEnqueued: enqueueCounter(registry),
       onUnrouted: (method, status, seconds) => durations.route(method, 'none')(status, seconds),
       watchJobCache: (cache) => watchCache(registry, cache),
       snapshots,
       text: async () => {
-        const { own, worker } = await snapshots();
-        return AggregatorRegistry.aggregate([[...own], [...worker]]).metrics();
+        const [{ own, worker }, service] = await Promise.all([
+          snapshots(),
+          serviceRegistry.getMetricsAsJSON(),
+        ]);
+        return AggregatorRegistry.aggregate([[...own], service, [...worker]]).metrics();
       },
       contentType: registry.contentType,
     } satisfies Metrics);

@@ -32,7 +32,7 @@ export default fp<{ config: Config; databaseUrl: string }>(
     const queues = queuesByType((type) =>
       observeQueue(type, backend.openQueue(type), app.metrics.onEnqueued),
     );
-    watchQueues(app.metrics.registry, () =>
+    watchQueues(app.metrics.serviceRegistry, () =>
       app.database.query('queues.measure', async (sql) => {
         const [jobs, paused, workers] = await Promise.all([
           readWaiting(sql),
