@@ -38,7 +38,9 @@ const BACKOFF_MS: Readonly<Record<JobType, number>> = {
 };
 // Counting takes as long as the backlog is: no more than a part of the time goes into it.
 const COUNT_FRESH_MS = 1_000;
-const COUNT_AT_MOST = 0.03;
+const COUNT_AT_MOST = 0.01;
+const COUNT_ROUGH_MS = 10_000;
+const NEVER = Number.NEGATIVE_INFINITY;
 const NUDGE_EVERY_MS = 500;
 // What goes wrong within this time is caught by the maintenance job.
 const ANSWER_FRESH_MS = 250;
@@ -69,7 +71,8 @@ export class Dispatcher {
   #answersUntil = 0;
   /** When jobs were nudged, of the last moment. */
   readonly #nudged = new Map<string, number>();
-  #backlog: Backlog = { byTenant: new Map(), counted: 0, single: 0, added: 0, freshUntil: 0 };
+  #backlog: Backlog = { byTenant: new Map(), counted: 0, single: 0, added: 0, freshUntil: NEVER };
+  #counting: Promise<void> | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -115,7 +118,7 @@ export class Dispatcher {
     const [first] = jobs;
     if (!first) return;
     // One comes from a request, which has asked for room; many come from a batch, whose place they share.
-    if (jobs.length > 1) await this.#countIfStale().catch(() => undefined);
+    if (jobs.length > 1) await this.#knowRoughly();
     const entries = jobs.map((job) => this.queued(job));
     const ids = jobs.map(({ id }) => id);
     try {
@@ -207,7 +210,21 @@ export class Dispatcher {
     if (performance.now() > this.#backlog.freshUntil) await this.#count();
   }
 
-  async #count(): Promise<void> {
+  /** For places in the queue what was counted a moment ago will do, while it is counted again. */
+  async #knowRoughly(): Promise<void> {
+    const counting = this.#countIfStale().catch(() => undefined);
+    if (performance.now() > this.#backlog.freshUntil + COUNT_ROUGH_MS) await counting;
+  }
+
+  /** Whoever asks while it is counted shares the count. */
+  #count(): Promise<void> {
+    this.#counting ??= this.#readBacklog().finally(() => {
+      this.#counting = undefined;
+    });
+    return this.#counting;
+  }
+
+  async #readBacklog(): Promise<void> {
     const started = performance.now();
     const counts = await this.#options.database.query('jobs.countQueued', countQueued);
     const ended = performance.now();
