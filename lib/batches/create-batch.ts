@@ -42,10 +42,10 @@ export async function createBatch(
   const { tenantId } = asker;
   const wanted = await wantedOf(deps, tenantId, wish);
   await assertReceivers(deps, tenantId, wish);
-  const imageIds = wish.images
-    ? await knownImages(deps, tenantId, wish.images)
-    : await filteredImages(deps, tenantId, wish);
-  await dispatcher.assertRoom({ many: true });
+  const [imageIds] = await Promise.all([
+    wish.images ? knownImages(deps, tenantId, wish.images) : filteredImages(deps, tenantId, wish),
+    dispatcher.assertRoom({ many: true }),
+  ]);
   const { steps, onFailure, priority, runAt } = wish;
   const id = newId();
   const job = await database.transaction('batches.create', async (sql) => {

@@ -26,6 +26,12 @@ interface Part {
   readonly to: number;
 }
 
+/** A part whose members have rows, and are not in the queue yet. */
+interface RecordedPart {
+  readonly members: readonly NewMember[];
+  readonly to: number;
+}
+
 /**
  * Makes the members of a batch, from where the making of them was left: records a part of them while the
  * queue takes the two before. It can be cut off anywhere, and done twice.
@@ -43,19 +49,29 @@ export async function expandBatch(
   const resolve = resolveMany();
   const parts = partsOf(batch);
   let planning = quietly(planPart(deps, batch, parts[0], resolve));
+  let recorded: RecordedPart | undefined;
+  const giveRecorded = async (): Promise<void> => {
+    if (!recorded) return;
+    const { members, to } = recorded;
+    await handedOverBefore;
+    const handingOver = quietly(handOver(deps, job, members));
+    // A position says that all before it is done, whichever part was done first.
+    const position = handedOver.then(() => handingOver).then(() => recordPosition(deps, batch, to));
+    [handedOver, handedOverBefore] = [quietly(position), handedOver];
+  };
   try {
     for (const [index, { to }] of parts.entries()) {
       signal.throwIfAborted();
       const members = await planning;
-      // While the database writes these, those after them are planned, and the queue takes those before.
+      // While the database writes these, those after them are planned, and the queue is given those before: to begin
+      // with that first would hold up the writing, as it takes this thread.
       planning = quietly(planPart(deps, batch, parts[index + 1], resolve));
-      if (!(await record(deps, batch.id, members))) return false;
-      await handedOverBefore;
-      const handingOver = quietly(handOver(deps, job, members));
-      // A position says that all before it is done, whichever part was done first.
-      const position = handedOver.then(() => handingOver).then(() => recordPosition(deps, batch, to));
-      [handedOver, handedOverBefore] = [quietly(position), handedOver];
+      const recording = quietly(record(deps, batch.id, members));
+      await giveRecorded();
+      if (!(await recording)) return false;
+      recorded = { members, to };
     }
+    await giveRecorded();
     return true;
   } finally {
     await handedOver;
