@@ -1,4 +1,4 @@
-import { createPostgresBackend, Queue, QueueEvents, runMigrations, Worker } from 'bullmq';
+import { createPostgresBackend, createRedisBackend, Queue, QueueEvents, runMigrations, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { within } from '../deadline.js';
@@ -18,6 +18,7 @@ import {
   workerOptions,
   workerProcessor,
 } from './queue.js';
+import { newsOfPostgres, newsOfRedis, sparing } from './sparing-events.js';
 
 /**
  * Where BullMQ keeps its queues. The two backends differ only here: the rest of the service opens
@@ -56,8 +57,8 @@ const ANSWER_TIMEOUT_MS = 800;
 const CONSUMER_CONNECT_TIMEOUT_MS = 10_000;
 // How long a listener may sleep when a wake-up was coalesced away (PostgreSQL) or lost.
 const EVENTS_BLOCK_MS = 1_000;
-// In Redis Cluster every key of ours must lie in one slot: the braces make the tag.
-const PREFIX = '{halftone}';
+/** In Redis Cluster every key of ours must lie in one slot: the braces make the tag. */
+export const PREFIX = '{halftone}';
 // Jobs beyond that share them: they need one when they begin and when they end.
 const MAX_CONSUMER_CONNECTIONS = 4;
 // Connections by which queues are filled and asked: more at once wait for one.
@@ -114,11 +115,11 @@ function redisBackend(url: string, { role, log, applicationName }: QueueBackendO
     listen: (name, listener) => {
       const reader = connect(true);
       connections.push(reader);
-      const events = new QueueEvents(name, {
-        connection: reader,
-        prefix: PREFIX,
-        blockingTimeout: EVENTS_BLOCK_MS,
-      });
+      const events = new QueueEvents(
+        name,
+        { connection: reader, prefix: PREFIX, blockingTimeout: EVENTS_BLOCK_MS },
+        sparing(createRedisBackend, newsOfRedis(reader, PREFIX)),
+      );
       survive(events, log);
       const { close } = queueSubscription(events, listener);
       // A reader that waits to reconnect never tells BullMQ that it has ended.
@@ -180,7 +181,11 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
     listen: (name, listener) => {
       // One that listens.
       const more = { ...reader(1), blockingTimeout: EVENTS_BLOCK_MS };
-      const events = new QueueEvents(name, more, createPostgresBackend);
+      const events = new QueueEvents(
+        name,
+        more,
+        sparing(createPostgresBackend, newsOfPostgres(readers.pool)),
+      );
       survive(events, log);
       return queueSubscription(events, listener);
     },

@@ -105,9 +105,10 @@ const RETRY_MS = 500;
 // A repeated job's next run is at most one interval away.
 const FAR_INTERVALS = 2;
 
-// What follows the id in the name that the queue knows a run by; the id of a UUID is always as long.
+// What follows the id in the name that the queue knows a run by.
 const RUN_MARK = '.';
-const ID_LENGTH = 36;
+/** Characters of an id. A first run goes by it alone; the name of a later one is longer. */
+export const ID_LENGTH = 36;
 
 /** What the queue knows a run by. */
 function keyOf({ id, run = 0 }: JobRun): string {

@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
-import { type Delivery, GiveUp } from '../../../lib/queue/queue.js';
-import { Recorder } from '../../helpers/events.js';
+import { type Delivery, GiveUp, type QueuedJob } from '../../../lib/queue/queue.js';
+import { eventually, Recorder } from '../../helpers/events.js';
 import { openTestQueue, type QueueAddress, someJob, type TestQueue } from '../../helpers/queue.js';
 
 /** What a listener must hear, whatever the backend. */
@@ -44,7 +44,22 @@ export function queueListenerContract(t: Test, address: QueueAddress): void {
       await heard.until((ids) => count(ids, job.id) > start);
     },
   );
+
+  t.test('among thousands of new jobs a listener hears of one that is begun anew', async (t) => {
+    const { queue, elsewhere } = openTestQueue(t, address);
+    const heard = new Recorder<string>();
+    elsewhere().listen(heard.add);
+    // Nothing takes a probe away here: new ones are added until one is heard of.
+    await eventually(() => queue.add([someJob()]).then(() => heard.items.length > 0 || undefined));
+    const again = someJob({ run: 1 });
+    await queue.add(many());
+    await Promise.all([queue.add(many()), queue.add([...many(), again, ...many()])]);
+    await queue.add(many());
+    await heard.until((ids) => ids.includes(again.id));
+  });
 }
+
+const many = (): QueuedJob[] => Array.from({ length: 500 }, () => someJob());
 
 /** Resolves once the listener is connected: only then does it hear anything. */
 async function listens(heard: Recorder<string>, queue: TestQueue['queue']): Promise<void> {
