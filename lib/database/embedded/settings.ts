@@ -1,5 +1,8 @@
 import { join } from 'node:path';
+import { memoryLimitBytes } from '../../memory-limit.js';
 import { readIfAny } from './files.js';
+
+const BYTES_A_MEGABYTE = 1024 * 1024;
 
 /**
  * The server's settings as `postgres` takes them on its command line: modest for a small machine, and
@@ -14,7 +17,7 @@ export function serverSettings(port: number, durable: boolean): string[] {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: '200',
-    shared_buffers: '128MB',
+    shared_buffers: `${bufferMegabytes()}MB`,
     jit: 'off',
     // A page that is not the next one is as near: what is read often lies in memory, and disks no longer turn.
     random_page_cost: '1.1',
@@ -34,6 +37,11 @@ export function serverSettings(port: number, durable: boolean): string[] {
     }),
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/** An eighth of the memory, as most of it is for pixels: 128 MB, PostgreSQL's own default, to 512 MB. */
+function bufferMegabytes(): number {
+  return Math.floor(Math.min(512, Math.max(128, memoryLimitBytes() / 8 / BYTES_A_MEGABYTE)));
 }
 
 /** The port of the cluster's last start, 0 before the first: PostgreSQL notes its own command line. */
