@@ -17,6 +17,8 @@ export async function cancelBatch(deps: ChangeDeps, { id, tenantId }: JobRowOf<'
   const read = (): Promise<BatchState> =>
     database.query('batches.state', (sql) => readBatchState(sql, id, true));
   const deadline = performance.now() + STOP_MS;
+  // Those in hand first: to cancel thousands that wait takes longer than they may go on.
+  await askToStop(database, id, ['active']);
   await cancelWaiting(deps, id);
   // One that was between two attempts at that moment is asked all the same.
   await askToStop(database, id);

@@ -5,6 +5,7 @@ import type { Dispatched, Dispatcher } from './dispatcher.js';
 import type { JobResult, JobRow } from './job.js';
 import { endsNow } from './moments.js';
 import { begunAnew } from './retry.js';
+import type { JobState } from './state.js';
 
 /**
  * Members that are cancelled or begun anew at a time: no transaction is longer than one of these. A statement may
@@ -41,13 +42,18 @@ async function cancelQueued(sql: Executor, parentId: string): Promise<Dispatched
     returning id, tenant_id, type, priority, attempts_max, run, run_at`;
 }
 
-/** Asks the members that are in hand, or between two attempts, to stop. */
-export async function askToStop(database: Database, parentId: string): Promise<void> {
+/** Asks the members in these states to stop: those in hand, and those between two attempts. */
+export async function askToStop(
+  database: Database,
+  parentId: string,
+  states: readonly JobState[] = ['queued', 'active'],
+): Promise<void> {
   await database.query(
     'jobs.stopMembers',
     (sql) => sql`
       update jobs set cancel_requested_at = now(), updated_at = now(), version = version + 1
-      where parent_id = ${parentId} and state in ('queued', 'active') and cancel_requested_at is null`,
+      where parent_id = ${parentId} and state in ('queued', 'active') and state in ${sql(states)}
+        and cancel_requested_at is null`,
   );
 }
 

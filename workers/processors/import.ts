@@ -68,8 +68,9 @@ async function look({ database }: RecordDeps, id: string, ends = false): Promise
   });
 }
 
-/** Cancels what waits and asks what runs to stop. */
+/** Asks what runs to stop, before all as there may be thousands of others, and cancels what waits. */
 async function cancelMembers(deps: RecordDeps, id: string): Promise<void> {
+  await askToStop(deps.database, id, ['active']);
   await cancelWaiting(deps, id);
   await askToStop(deps.database, id);
   await look(deps, id, true);
