@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './lib/config.js';
 import { answerClientError } from './lib/http/client-error.js';
 import { requestIds } from './lib/http/request-id.js';
+import { TurnResponse } from './lib/http/turn-response.js';
 import type { ServiceLogger } from './lib/logger.js';
 import { compileSchema } from './lib/validation.js';
 import adminUi from './plugins/admin-ui.js';
@@ -99,6 +100,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     http: {
       headersTimeout: Math.min(config.headersTimeoutSeconds, config.uploadTimeoutSeconds) * 1000,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      ServerResponse: TurnResponse,
     },
     schemaController: { compilersFactory: { buildSerializer: lazySerializers() } },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },

@@ -1,10 +1,12 @@
-import { write, writeSync } from 'node:fs';
+import { fstatSync, write, writeSync } from 'node:fs';
 
 const FLUSH_MS = 100;
 /** Lines are written at once when they are more than this, so that memory stays small. */
 const MAX_LINES = 1_000;
 /** Linux's PIPE_BUF: what is written at once to a pipe up to that is never mixed with what others write to it. */
 const ATOMIC_BYTES = 4_096;
+/** A file takes each write as a whole, and to hand one over costs as much as to write it. */
+const FILE_BYTES = 64 * 1_024;
 
 /**
  * Writes lines to a file descriptor in batches, at most every {@link FLUSH_MS}, one write at a time, each small
@@ -13,12 +15,14 @@ const ATOMIC_BYTES = 4_096;
  */
 export class BatchedOutput {
   readonly #fd: number;
+  readonly #mostBytes: number;
   #lines: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing = false;
 
   constructor(fd: number) {
     this.#fd = fd;
+    this.#mostBytes = fstatSync(fd).isFile() ? FILE_BYTES : ATOMIC_BYTES;
     process.once('exit', () => this.#flushNow());
   }
 
@@ -60,7 +64,7 @@ export class BatchedOutput {
     let count = 0;
     for (const line of this.#lines) {
       bytes += Buffer.byteLength(line);
-      if (count > 0 && bytes > ATOMIC_BYTES) break;
+      if (count > 0 && bytes > this.#mostBytes) break;
       count += 1;
     }
     return Buffer.from(this.#lines.splice(0, count).join(''));

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { matchesIfNoneMatch } from '../../lib/http/conditional.js';
+import { TurnResponse } from '../../lib/http/turn-response.js';
 import { isUuid } from '../../lib/ids.js';
 import type { CachedJob } from '../../lib/jobs/cache.js';
 import { hasEnded } from '../../lib/jobs/state.js';
@@ -34,7 +35,12 @@ const poll: FastifyPluginAsyncTypebox = async (app) => {
       const { id } = request.params;
       const cached =
         request.headers['prefer'] === undefined ? app.jobs.peek(request.tenantId, id) : undefined;
-      if (cached) return send(request, reply, cached);
+      if (cached) {
+        if (reply.raw instanceof TurnResponse) reply.raw.hold();
+        send(request, reply, cached);
+        // A reply that is returned is awaited, which takes longer than to send it.
+        return;
+      }
       // RFC 9562: a UUID may be written in upper case. What becomes of a job is told by its id as we write it.
       return readOrWait(request, reply, id.toLowerCase());
     },
