@@ -5,24 +5,23 @@ const FLUSH_MS = 100;
 const MAX_LINES = 1_000;
 /** Linux's PIPE_BUF: what is written at once to a pipe up to that is never mixed with what others write to it. */
 const ATOMIC_BYTES = 4_096;
-/** A file takes each write as a whole, and to hand one over costs as much as to write it. */
-const FILE_BYTES = 64 * 1_024;
 
 /**
- * Writes lines to a file descriptor in batches, at most every {@link FLUSH_MS}, one write at a time, each small
- * enough that those of two processes on one pipe do not mix. A service that logs a line a request pays for a
+ * Writes lines to a file descriptor in batches, at most every {@link FLUSH_MS}, one write at a time, to a pipe each
+ * small enough that those of two processes do not mix. A service that logs a line a request pays for a
  * push instead of a write; the process's exit writes the rest.
  */
 export class BatchedOutput {
   readonly #fd: number;
-  readonly #mostBytes: number;
+  /** A file takes each write as a whole, however long it is. */
+  readonly #isFile: boolean;
   #lines: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing = false;
 
   constructor(fd: number) {
     this.#fd = fd;
-    this.#mostBytes = fstatSync(fd).isFile() ? FILE_BYTES : ATOMIC_BYTES;
+    this.#isFile = fstatSync(fd).isFile();
     process.once('exit', () => this.#flushNow());
   }
 
@@ -58,15 +57,19 @@ export class BatchedOutput {
     }
   }
 
-  /** As many lines as go into one write, at least one. */
   #nextBatch(): Buffer {
+    return Buffer.from(this.#lines.splice(0, this.#isFile ? this.#lines.length : this.#atomic()).join(''));
+  }
+
+  /** How many lines may be written at once, at least one. */
+  #atomic(): number {
     let bytes = 0;
     let count = 0;
     for (const line of this.#lines) {
       bytes += Buffer.byteLength(line);
-      if (count > 0 && bytes > this.#mostBytes) break;
+      if (count > 0 && bytes > ATOMIC_BYTES) break;
       count += 1;
     }
-    return Buffer.from(this.#lines.splice(0, count).join(''));
+    return count;
   }
 }
