@@ -5,34 +5,53 @@ import { access, constants, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemErrorCode } from '../lib/errors.js';
+import { faketimeLibrary } from '../test/helpers/faketime-library.js';
 
 // Debian asks this script before it starts a service; 101 forbids it.
 const policyFile = '/usr/sbin/policy-rc.d';
 const forbidStart = '#!/bin/sh\nexit 101\n';
 
 /**
- * Makes sure that what the tests run against is there: `redis-server` (PostgreSQL comes with npm).
- * Root on a Debian gets it installed, without the system's own Redis being started.
+ * Makes sure that what the tests run against is there: `redis-server` (PostgreSQL comes with npm), and libfaketime,
+ * without which the test of a clock that is set is skipped. Root on a Debian gets them installed, without the
+ * system's own Redis being started.
  *
- * @throws Error with the command to type where it cannot be installed from here
+ * @throws Error with the command to type where there is no Redis and it cannot be installed from here
  */
 export async function ensureTestServices(): Promise<void> {
-  if (await onPath('redis-server')) return;
-  const debian = await onPath('apt-get');
-  if (!debian || process.getuid?.() !== 0) {
-    throw new Error(`The tests need redis-server. Install it with:\n\n  ${installCommand(debian)}\n`);
+  const hasRedis = await onPath('redis-server');
+  const hasFaketime = (await faketimeLibrary()) !== undefined;
+  if (hasRedis && hasFaketime) return;
+  try {
+    await install([...(hasRedis ? [] : ['redis-server']), ...(hasFaketime ? [] : ['libfaketime'])]);
+  } catch (error) {
+    if (!hasRedis) throw error;
+    console.error(error instanceof Error ? error.message : error);
   }
-  console.error('Installing redis-server for the tests …');
+}
+
+async function install(packages: readonly string[]): Promise<void> {
+  const debian = await onPath('apt-get');
+  if (!debian || process.getuid?.() !== 0) throw toBeInstalled(packages, debian);
+  console.error(`Installing ${packages.join(' and ')} for the tests …`);
   await withoutServiceStart(async () => {
-    await apt('update');
-    await apt('install', '--yes', '--no-install-recommends', 'redis-server');
+    const options = ['--yes', '--no-install-recommends'];
+    if (!(await apt('update')) || !(await apt('install', ...options, ...packages)))
+      throw toBeInstalled(packages, debian);
   });
 }
 
-function installCommand(debian: boolean): string {
-  if (debian) return 'sudo apt-get update && sudo apt-get install --yes redis-server';
-  if (process.platform === 'darwin') return 'brew install redis';
-  return 'sudo dnf install redis   # or your system’s package of Redis or Valkey that has redis-server';
+function toBeInstalled(packages: readonly string[], debian: boolean): Error {
+  const names = packages.join(' ');
+  return new Error(
+    `The tests need ${packages.join(' and ')}. Install with:\n\n  ${installCommand(names, debian)}\n`,
+  );
+}
+
+function installCommand(names: string, debian: boolean): string {
+  if (debian) return `sudo apt-get update && sudo apt-get install --yes ${names}`;
+  if (process.platform === 'darwin') return `brew install ${names.replace('redis-server', 'redis')}`;
+  return `sudo dnf install ${names.replace('redis-server', 'redis')}   # or your system’s packages of them`;
 }
 
 async function onPath(program: string): Promise<boolean> {
@@ -71,18 +90,15 @@ async function withoutServiceStart(work: () => Promise<void>): Promise<void> {
   }
 }
 
-async function apt(...args: string[]): Promise<void> {
+/** @returns whether it did it */
+async function apt(...args: string[]): Promise<boolean> {
   const child = spawn('apt-get', ['--quiet', ...args], {
     // RUNLEVEL=1 keeps a service down where a standing policy would let it start.
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
     stdio: ['ignore', 2, 2],
   });
   const [code] = await once(child, 'exit');
-  if (code !== 0) {
-    throw new Error(
-      `apt-get ${args[0]} failed. Install redis-server yourself:\n\n  ${installCommand(true)}\n`,
-    );
-  }
+  return code === 0;
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

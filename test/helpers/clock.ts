@@ -1,4 +1,4 @@
-import { access, chmod, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findServerBinaries } from '../../lib/database/embedded/binaries.js';
 import { clusterFolder } from '../../lib/database/embedded/cluster.js';
@@ -7,6 +7,7 @@ import { serverSettings } from '../../lib/database/embedded/settings.js';
 import { startEmbeddedPostgres } from '../../lib/database/embedded-postgres.js';
 import { connect } from './embedded-postgres.js';
 import { eventually } from './events.js';
+import { faketimeLibrary } from './faketime-library.js';
 import { type Teardown, temporaryFolder } from './services.js';
 
 /** A clock of some processes that can be set while they run. */
@@ -17,21 +18,14 @@ export interface MovableClock {
   set(seconds: number): Promise<void>;
 }
 
-// Where Debian and Fedora keep it: apt-get install libfaketime, dnf install libfaketime.
-const LIBRARIES = [
-  `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`,
-  '/usr/lib64/faketime/libfaketimeMT.so.1',
-  '/usr/lib/faketime/libfaketimeMT.so.1',
-];
-
 /**
- * Makes a clock out of libfaketime, which answers for the C library what time it is. Only the time of day
+ * Makes a clock out of libfaketime. Only the time of day
  * moves, as when an operator or NTP sets it: the monotonic clock of timers goes on.
  *
  * @returns undefined where libfaketime is not installed
  */
 export async function movableClock(t: Teardown): Promise<MovableClock | undefined> {
-  const library = await firstReadable(LIBRARIES);
+  const library = await faketimeLibrary();
   if (library === undefined) return undefined;
   const folder = await temporaryFolder(t);
   // PostgreSQL runs as somebody else.
@@ -72,15 +66,4 @@ export async function startPostgresOnClock(t: Teardown, { env }: MovableClock): 
   const sql = connect(t, made.url);
   await eventually(async () => (await sql`select 1`).length > 0 || undefined);
   return made.url;
-}
-
-async function firstReadable(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    const found = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (found) return path;
-  }
-  return undefined;
 }
