@@ -90,21 +90,21 @@ export async function openWorld(kind: Backend, folder: string): Promise<World> {
   ]);
   await once(worker, 'message');
   const sql = postgres(server.url, { max: 1 });
-  const backend = {
+  const bare = openQueueBackend({
     databaseUrl: server.url,
     redisUrl: redis?.url,
     role: 'consumer',
     applicationName: 'halftone-bench',
     log,
-  } as const;
+  });
   return {
     origin,
     sql,
-    bare: openQueueBackend(backend),
+    bare,
     workerPid: worker.pid ?? 0,
     imageIds: await insertImages(sql),
     close: async () => {
-      await sql.end();
+      await Promise.all([sql.end(), bare.close()]);
       await Promise.all([ended(worker, 'SIGKILL'), ended(api, 'SIGTERM')]);
       await redis?.kill();
       await server.stop();
