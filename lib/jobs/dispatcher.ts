@@ -39,6 +39,7 @@ const BACKOFF_MS: Readonly<Record<JobType, number>> = {
 // Counting takes as long as the backlog is: no more than a part of the time goes into it.
 const COUNT_FRESH_MS = 1_000;
 const COUNT_AT_MOST = 0.01;
+// How long past that a count still tells about where a job's place is.
 const COUNT_ROUGH_MS = 10_000;
 const NEVER = Number.NEGATIVE_INFINITY;
 const NUDGE_EVERY_MS = 500;
