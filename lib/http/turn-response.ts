@@ -2,8 +2,8 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 
 /**
  * An answer that can wait until the requests which came in the same turn of the event loop are handled, and then goes
- * out with theirs. A client that sleeps is woken once for all of them and not for each: where an answer takes
- * microseconds, the waking is most of what sending it costs.
+ * out with theirs. Sent one by one each of them may wake a client that sleeps, and where an answer takes
+ * microseconds that shows.
  */
 export class TurnResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
   static #turn: TurnResponse[] = [];
