@@ -10,6 +10,8 @@ import { openFileStore } from '../lib/storage/file-store.js';
 /** What the export thread is given. */
 export interface ExportThreadTask extends ExportTask {
   readonly databaseUrl: string;
+  /** Whether PostgreSQL runs on this machine, as a part of ours. */
+  readonly isOurs: boolean;
   readonly statementTimeoutMs: number;
   readonly slowQueryMs: number;
   /** Whether PostgreSQL itself keeps the export to its tenant's rows. */
@@ -34,7 +36,7 @@ let log: ServiceLogger | undefined;
  * neither the API nor the consumers of jobs may be without.
  */
 export default async function exportFile(task: ExportThreadTask): Promise<ExportOutcome> {
-  const { databaseUrl, statementTimeoutMs, slowQueryMs, rowSecurity, tenantId, progress } = task;
+  const { databaseUrl, isOurs, statementTimeoutMs, slowQueryMs, rowSecurity, tenantId, progress } = task;
   // One a thread: each has something to do when the thread ends.
   log ??= createLogger('export', { level: task.logLevel, pretty: false });
   const database = openDatabase({
@@ -52,7 +54,8 @@ export default async function exportFile(task: ExportThreadTask): Promise<Export
   try {
     const store = await openFileStore(task.storeFolder);
     const onProgress = (share: number): void => progress.postMessage(share);
-    const deps = { databaseUrl, database, log, store, seenBy: rowSecurity ? tenantId : undefined };
+    const seenBy = rowSecurity ? tenantId : undefined;
+    const deps = { databaseUrl, isOurs, database, log, store, seenBy };
     const file = await writeExport(deps, task, { signal, onProgress });
     return { ok: true, file };
   } catch (error) {

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { TENANT_ROLE } from '../database/tenancy.js';
 import { type ByteSource, PacedSource, StreamSource } from './byte-source.js';
+import { textLiteral } from './literal.js';
 
 /** What an export's connection is called in `pg_stat_activity`. */
 export const EXPORT_APPLICATION = 'halftone-export';
@@ -28,18 +29,64 @@ export interface ExportConnection {
 }
 
 /**
- * Connects for one COPY.
+ * Connects for one copy, which sees one snapshot on however many connections it runs.
+ *
+ * @throws what `pg` throws; the signal's reason
+ */
+export async function connectExport(
+  deps: ConnectDeps,
+  count: number,
+  signal: AbortSignal,
+): Promise<readonly ExportConnection[]> {
+  const connections: ExportConnection[] = [];
+  const leave = (): void => {
+    for (const { client } of connections) void destroyConnection(client);
+  };
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    const settled = await Promise.allSettled(
+      Array.from({ length: count }, async () => connections.push(await connect(deps, signal))),
+    );
+    const failed = settled.find((each) => each.status === 'rejected');
+    if (failed) throw failed.reason;
+    signal.throwIfAborted();
+    if (connections.length > 1) await shareSnapshot(connections);
+    return connections;
+  } catch (error) {
+    leave();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+const BEGIN = 'begin isolation level repeatable read read only';
+
+/** @see https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION */
+async function shareSnapshot([first, ...others]: readonly ExportConnection[]): Promise<void> {
+  if (!first) return;
+  await first.client.query(BEGIN);
+  const { rows } = await first.client.query<{ id: string }>('select pg_export_snapshot() as id');
+  const [snapshot] = rows;
+  if (!snapshot) throw new Error('PostgreSQL does not share its snapshot');
+  const statement = `${BEGIN}; set transaction snapshot ${textLiteral(snapshot.id)}`;
+  await Promise.all(others.map(({ client }) => client.query(statement)));
+}
+
+/** What it takes to connect. */
+interface ConnectDeps {
+  readonly databaseUrl: string;
+  /** The tenant whose rows alone PostgreSQL shows; undefined: everybody's. */
+  readonly seenBy?: string | undefined;
+}
+
+/**
  *
  * By `pg`, which hands over its socket, and not by postgres.js: there an error that comes in the same
  * packet as the start of a copy is thrown where nobody can catch it, a row is an event and not a few
  * bytes, and a copy that is left leaves its backend blocked in a write to a socket that nobody reads.
- *
- * @param seenBy the tenant whose rows alone PostgreSQL shows; undefined: everybody's
  */
-export async function connectExport(
-  { databaseUrl, seenBy }: { readonly databaseUrl: string; readonly seenBy?: string | undefined },
-  signal: AbortSignal,
-): Promise<ExportConnection> {
+async function connect({ databaseUrl, seenBy }: ConnectDeps, signal: AbortSignal): Promise<ExportConnection> {
   const paced = new PacedSource();
   const client = new pg.Client({
     stream: () => paced.socket,

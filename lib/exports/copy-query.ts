@@ -8,6 +8,8 @@ export interface CopyEvents {
    * They belong to the receiver until it returns.
    */
   onData(chunk: Buffer, start: number, end: number): void;
+  /** The output of a statement is whole. */
+  onCopied(): void;
   /** PostgreSQL has sent everything, and is ready for the next statement. */
   onEnd(): void;
   /** It failed, or the connection did. */
@@ -17,15 +19,16 @@ export interface CopyEvents {
 // https://www.postgresql.org/docs/current/protocol-message-formats.html
 const HEADER_BYTES = 5;
 const COPY_DATA = 0x64;
+const COPY_DONE = 0x63;
 const ERROR_RESPONSE = 0x45;
 const READY_FOR_QUERY = 0x5a;
 
 /**
- * One `COPY … TO STDOUT` as a query of `pg`. It reads the socket itself: a row is then five bytes to
+ * `COPY … TO STDOUT`, once or several times, as one query of `pg`. It reads the socket itself: a row is then five bytes to
  * step over and not a message with its objects, which is most of what an export would cost the event loop.
  */
 export class CopyQuery implements pg.Submittable {
-  readonly #statement: string;
+  readonly #messages: readonly string[];
   readonly #events: CopyEvents;
   readonly #source: ByteSource;
   /** The head of a message, of which a chunk may hold only a part. */
@@ -36,21 +39,29 @@ export class CopyQuery implements pg.Submittable {
   #left = 0;
   /** The body of a message that is no row. */
   #body: Buffer[] = [];
+  #connection: pg.Connection | undefined;
+  /** How many of the messages were sent. */
+  #sent = 0;
   #over = false;
   /** How many rows came so far; the header of a CSV is one. */
   rows = 0;
 
-  /** @param source reads the connection that the query will be run on */
-  constructor(statement: string, source: ByteSource, events: CopyEvents) {
-    this.#statement = statement;
+  /**
+   * @param messages a statement each, or several with semicolons between: sent one after the other, each
+   *   when PostgreSQL has done with the one before it
+   * @param source reads the connection that the query will be run on
+   */
+  constructor(messages: readonly string[], source: ByteSource, events: CopyEvents) {
+    this.#messages = messages;
     this.#source = source;
     this.#events = events;
   }
 
-  /** For `pg`, whose turn to send the statement it is. */
+  /** For `pg`, whose turn to send the first message it is. */
   submit(connection: pg.Connection): void {
     this.#source.start((chunk) => this.read(chunk));
-    connection.query(this.#statement);
+    this.#connection = connection;
+    this.#sendNext();
   }
 
   /** For `pg`, which tells a query when its connection is lost. */
@@ -112,11 +123,20 @@ export class CopyQuery implements pg.Submittable {
     if (this.#left > 0) return;
     const body = Buffer.concat(this.#body);
     this.#body = [];
+    if (this.#over) return;
     if (this.#type === ERROR_RESPONSE) this.#fail(serverError(body));
-    else if (this.#type === READY_FOR_QUERY && !this.#over) {
-      this.#over = true;
-      this.#events.onEnd();
+    else if (this.#type === COPY_DONE) this.#events.onCopied();
+    else if (this.#type === READY_FOR_QUERY) this.#sendNext();
+  }
+
+  #sendNext(): void {
+    const message = this.#messages[this.#sent++];
+    if (message !== undefined) {
+      this.#connection?.query(message);
+      return;
     }
+    this.#over = true;
+    this.#events.onEnd();
   }
 
   #fail(error: Error): void {

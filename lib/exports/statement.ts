@@ -21,17 +21,37 @@ export interface CsvOptions {
 export const csvDelimiters = [',', ';', '\t', '|'] as const;
 export type CsvDelimiter = (typeof csvDelimiters)[number];
 
+/** A part of an export, by the time of its rows. */
+export interface ExportPart {
+  /** Whether the export begins with it. */
+  readonly isFirst: boolean;
+  /** The earliest that its rows can be from; undefined: without such an end. */
+  readonly from?: Date | undefined;
+  /** What they all come before; undefined: without such an end. */
+  readonly before?: Date | undefined;
+}
+
+/** An export in one piece. */
+export const WHOLE: ExportPart = { isFirst: true };
+
 /**
  * The statement that writes an export as CSV (RFC 4180, but for its line ends, which are LF): header,
  * UTF-8, null as an empty cell and empty text as `""`.
  *
  * It is for a session whose time zone is UTC, as {@link openCopy} has it.
  */
-export function csvStatement(request: ExportRequest, tenantId: string, options: CsvOptions): string {
-  const { parts, joins } = selectColumns(request.dataset, request.names);
-  const cells = parts.map((column) => `${cell(column, options.formulaGuard)} as ${identifier(column.name)}`);
-  const query = `select ${cells.join(', ')} ${source(request, tenantId, joins)}`;
-  return `copy (${query}) to stdout with (format csv, header, delimiter ${textLiteral(options.delimiter)}, encoding 'UTF8')`;
+export function csvStatement(
+  request: ExportRequest,
+  tenantId: string,
+  options: CsvOptions,
+  part = WHOLE,
+): string {
+  const { parts: columns, joins } = selectColumns(request.dataset, request.names);
+  const cells = columns.map(
+    (column) => `${cell(column, options.formulaGuard)} as ${identifier(column.name)}`,
+  );
+  const query = `select ${cells.join(', ')} ${source(request, tenantId, joins, part)}`;
+  return `copy (${query}) to stdout with (format csv, header ${part.isFirst}, delimiter ${textLiteral(options.delimiter)}, encoding 'UTF8')`;
 }
 
 /**
@@ -39,11 +59,16 @@ export function csvStatement(request: ExportRequest, tenantId: string, options: 
  *
  * @param ending what follows each object, within its line
  */
-export function jsonStatement(request: ExportRequest, tenantId: string, ending: '' | ',' = ''): string {
+export function jsonStatement(
+  request: ExportRequest,
+  tenantId: string,
+  ending: '' | ',' = '',
+  part = WHOLE,
+): string {
   const { parts, joins } = selectMembers(request.dataset, request.fields);
   const members = parts.map(({ name, sql }) => `${sql} as ${identifier(name)}`);
   const row = ending === '' ? 'row_to_json(r)' : `row_to_json(r)::text || ${textLiteral(ending)}`;
-  const query = `select ${row} from (select ${members.join(', ')} ${source(request, tenantId, joins)}) r`;
+  const query = `select ${row} from (select ${members.join(', ')} ${source(request, tenantId, joins, part)}) r`;
   // The text format would double every backslash. CSV quotes only what holds one of these two control
   // characters or a line end, and JSON escapes them all.
   return `copy (${query}) to stdout with (format csv, quote e'\\x01', delimiter e'\\x02', encoding 'UTF8')`;
@@ -60,16 +85,49 @@ export function countStatement(request: ExportRequest, tenantId: string): string
   return `select count(*) as total from ${table} where ${conditions(request, tenantId)}`;
 }
 
+/** The statement that says how many rows the planner expects an export to have. */
+export function estimateStatement(request: ExportRequest, tenantId: string): string {
+  return `explain (format json) select from ${request.dataset.table} where ${conditions(request, tenantId)}`;
+}
+
+/**
+ * The statement that finds the first and the last time that an export can have rows of, by an index, and
+ * PostgreSQL's sample of the times of its table, which only its owner may see.
+ */
+export function extentStatement({ dataset, filters }: ExportRequest, tenantId: string): string {
+  const { table } = dataset;
+  const ofTime = Object.entries(filters).filter(([name]) => dataset.filters[name]?.column === TIME);
+  const where = conditions({ dataset, filters: Object.fromEntries(ofTime) }, tenantId);
+  return `select min(${TIME}) as first, max(${TIME}) as last,
+      (select histogram_bounds::text::timestamptz[] from pg_stats
+       where schemaname = current_schema and tablename = ${textLiteral(table)} and attname = '${TIME}') as sample
+    from ${table} where ${where}`;
+}
+
+const TIME = 'created_at';
+
 /** `from`, related rows, conditions and order. */
-function source(request: ExportRequest, tenantId: string, joins: Selection<unknown>['joins']): string {
+function source(
+  request: ExportRequest,
+  tenantId: string,
+  joins: Selection<unknown>['joins'],
+  { from, before }: ExportPart,
+): string {
   const { table } = request.dataset;
   const direction = request.sort === '-createdAt' ? 'desc' : 'asc';
-  return `from ${table} ${joins.join(' ')} where ${conditions(request, tenantId)}
-    order by ${table}.created_at ${direction}, ${table}.id ${direction}`;
+  const times = [
+    ...(from ? [`${table}.${TIME} >= ${textLiteral(from.toISOString())}`] : []),
+    ...(before ? [`${table}.${TIME} < ${textLiteral(before.toISOString())}`] : []),
+  ];
+  return `from ${table} ${joins.join(' ')} where ${[conditions(request, tenantId), ...times].join(' and ')}
+    order by ${table}.${TIME} ${direction}, ${table}.id ${direction}`;
 }
 
 /** The tenant always comes first. */
-function conditions({ dataset, filters }: ExportRequest, tenantId: string): string {
+function conditions(
+  { dataset, filters }: Pick<ExportRequest, 'dataset' | 'filters'>,
+  tenantId: string,
+): string {
   const { table } = dataset;
   const filtered = Object.entries(filters).map(([name, value]) => {
     const filter = dataset.filters[name];

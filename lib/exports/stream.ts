@@ -1,7 +1,7 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import { type Copy, type CopyDeps, openCopy } from './copy.js';
 import type { ExportRequest } from './request.js';
-import { type CsvOptions, csvStatement, jsonStatement } from './statement.js';
+import { type CsvOptions, csvStatement, type ExportPart, jsonStatement, WHOLE } from './statement.js';
 
 /** How an export is written: what PostgreSQL can write by itself. */
 export type StreamFormat =
@@ -16,6 +16,8 @@ export type StreamFormat =
 export interface ExportStream {
   /** Its bytes. It fails when the export does; whoever leaves it destroys it. */
   readonly bytes: Readable;
+  /** Takes a chunk back whose bytes are not needed any more; a reader need not give any. */
+  readonly recycle: (chunk: Buffer) => void;
   /** How many rows PostgreSQL has sent so far. */
   readonly rows: () => number;
   /** Resolves when its connection has ended, however the export did. */
@@ -25,6 +27,7 @@ export interface ExportStream {
 /**
  * Starts an export as a stream of CSV, NDJSON or JSON, and resolves when its first bytes are there.
  *
+ * @param parts what it consists of, in their order (`parts.ts`): where there are several, two are copied at a time
  * @param signal leaves the export, whether it has begun or not
  * @throws Problem DATABASE_UNAVAILABLE where PostgreSQL cannot be reached; the signal's reason
  */
@@ -34,19 +37,33 @@ export async function openExport(
   request: ExportRequest,
   format: StreamFormat,
   signal: AbortSignal,
+  parts: readonly ExportPart[] = [WHOLE],
 ): Promise<ExportStream> {
-  const copy = await openCopy(deps, statementOf(tenantId, request, format), signal);
-  const { released } = copy;
-  const rows = (): number => Math.max(0, copy.rows - (format.format === 'csv' ? 1 : 0));
-  if (format.format === 'json') return { bytes: through(copy, jsonArray()), rows, released };
-  if (format.format === 'csv' && format.bom)
-    return { bytes: through(copy, framed(BYTE_ORDER_MARK)), rows, released };
-  return { bytes: copy, rows, released };
+  const statements = parts.map((part) => statementOf(tenantId, request, format, part));
+  const copy = await openCopy(deps, statements, signal);
+  return {
+    bytes: framed(copy, format),
+    recycle: (chunk) => copy.recycle(chunk),
+    rows: () => Math.max(0, copy.rows - (format.format === 'csv' ? 1 : 0)),
+    released: copy.released,
+  };
 }
 
-function statementOf(tenantId: string, request: ExportRequest, format: StreamFormat): string {
-  if (format.format === 'csv') return csvStatement(request, tenantId, format);
-  return jsonStatement(request, tenantId, format.format === 'json' ? ',' : '');
+/** With what its format has around the rows. */
+function framed(copy: Copy, format: StreamFormat): Readable {
+  if (format.format === 'json') return through(copy, jsonArray());
+  if (format.format === 'csv' && format.bom) return through(copy, headed(BYTE_ORDER_MARK));
+  return copy;
+}
+
+function statementOf(
+  tenantId: string,
+  request: ExportRequest,
+  format: StreamFormat,
+  part: ExportPart,
+): string {
+  if (format.format === 'csv') return csvStatement(request, tenantId, format, part);
+  return jsonStatement(request, tenantId, format.format === 'json' ? ',' : '', part);
 }
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
@@ -56,7 +73,7 @@ function through(copy: Copy, transform: Transform): Transform {
   return pipeline(copy, transform, () => {});
 }
 
-function framed(head: Buffer): Transform {
+function headed(head: Buffer): Transform {
   let begun = false;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {

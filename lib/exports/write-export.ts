@@ -17,10 +17,11 @@ import { writeZip } from './files/zip.js';
 import type { ExportCompression } from './format.js';
 import { csvFormat } from './options.js';
 import { packedColumns, packedFiles } from './packed-files.js';
+import { partsOf } from './parts.js';
 import type { FinishedFile } from './repository.js';
 import type { ExportRequest } from './request.js';
 import { countStatement, exportColumns } from './statement.js';
-import { openExport, type StreamFormat } from './stream.js';
+import { type ExportStream, openExport, type StreamFormat } from './stream.js';
 
 /** What an export's file is written with. */
 export interface WriteDeps extends CopyDeps {
@@ -97,8 +98,8 @@ function writeText(
 ): Promise<FinishedFile> {
   const { signal } = control;
   const limits = { maxBytes: Infinity, headBytes: 0, onHead: () => {}, signal };
-  return writeRows(deps, tenantId, request, format, control, (source) =>
-    spool(packed(source, compression), outputPath, limits),
+  return writeRows(deps, tenantId, request, format, control, ({ bytes, recycle }) =>
+    spool(packed(bytes, compression), outputPath, { ...limits, onWritten: recycle }),
   );
 }
 
@@ -109,8 +110,9 @@ async function writeRows<Written extends object>(
   request: ExportRequest,
   format: StreamFormat,
   { signal, onProgress }: WriteControl,
-  write: (source: Readable, rows: () => number) => Promise<Written>,
+  write: (stream: ExportStream) => Promise<Written>,
 ): Promise<Written & { rows: number }> {
+  const parts = await partsOf(deps.database, tenantId, request);
   // Counted beside the copy, which need not wait for it; without it there is no progress to see.
   let total = Number.POSITIVE_INFINITY;
   const counting = countRows(deps, tenantId, request).then(
@@ -119,14 +121,15 @@ async function writeRows<Written extends object>(
     },
     () => undefined,
   );
-  const { bytes: source, rows } = await openExport(deps, tenantId, request, format, signal);
+  const stream = await openExport(deps, tenantId, request, format, signal, parts);
+  const { rows } = stream;
   const follow = setInterval(() => onProgress(Math.min(1, rows() / Math.max(1, total))), PROGRESS_MS);
   try {
-    const written = await write(source, rows);
+    const written = await write(stream);
     return { ...written, rows: rows() };
   } finally {
     clearInterval(follow);
-    source.destroy();
+    stream.bytes.destroy();
     await counting;
   }
 }
@@ -163,8 +166,8 @@ async function writeTyped(
   const { signal } = control;
   const columns = exportColumns(request);
   const pipePath = deps.store.temporaryPath();
-  const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, control, async (source, rows) => {
-    await writeParquet(source, { columns, outputPath, pipePath, rows, signal });
+  const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, control, async ({ bytes, rows }) => {
+    await writeParquet(bytes, { columns, outputPath, pipePath, rows, signal });
     return {};
   });
   return { rows, ...(await digestOf(outputPath, signal)) };
@@ -184,8 +187,8 @@ async function fromCsv(
   try {
     const half = { signal, onProgress: (share: number) => onProgress(share / 2) };
     // Read once and removed: neither its digest nor its being on the disk for good is worth the time.
-    const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, half, async (source) => {
-      await flow(source, createWriteStream(csvPath), { signal }).catch((error: unknown) => {
+    const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, half, async ({ bytes }) => {
+      await flow(bytes, createWriteStream(csvPath), { signal }).catch((error: unknown) => {
         throw storageProblem(error);
       });
       return {};

@@ -9,6 +9,14 @@ const SYNC_BYTES = 32 * 1024 * 1024;
 /** Many tiny chunks weigh more as objects than as bytes. */
 const BATCH_CHUNKS = 1024;
 
+/** What a {@link BatchWriter} can be told. */
+export interface BatchWriterOptions {
+  /** Where the first byte goes in a file that may be there already; undefined: a new file. */
+  readonly position?: number | undefined;
+  /** Called with each chunk once the file has it. */
+  readonly onWritten?: ((chunk: Buffer) => void) | undefined;
+}
+
 /**
  * Joins chunks into few writes, since each write is a hop through the thread pool. The file is opened
  * with the first of them, so a small upload that is refused never touches the disk.
@@ -16,6 +24,7 @@ const BATCH_CHUNKS = 1024;
 export class BatchWriter {
   readonly #path: string;
   readonly #flags: string | number;
+  readonly #onWritten: ((chunk: Buffer) => void) | undefined;
   #position: number | undefined;
   #handle: FileHandle | undefined;
   #batch: Buffer[] = [];
@@ -25,9 +34,9 @@ export class BatchWriter {
   #isSyncing = false;
   #syncing: Promise<void> = Promise.resolve();
 
-  /** @param position where the first byte goes in a file that may be there already; unset: a new file */
-  constructor(path: string, position?: number) {
+  constructor(path: string, { position, onWritten }: BatchWriterOptions = {}) {
     this.#path = path;
+    this.#onWritten = onWritten;
     this.#position = position;
     this.#flags = position === undefined ? 'w' : constants.O_RDWR | constants.O_CREAT;
   }
@@ -89,6 +98,7 @@ export class BatchWriter {
       await this.#writeRest(Buffer.concat(batch).subarray(bytesWritten), bytesWritten);
     if (this.#position !== undefined) this.#position += bytes;
     this.#syncBeside(this.#handle, bytes);
+    if (this.#onWritten) for (const chunk of batch) this.#onWritten(chunk);
   }
 
   /** An error stays with it: the system tells of each once. */

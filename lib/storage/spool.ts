@@ -14,6 +14,8 @@ export interface SpoolOptions {
    * anything more is read; what it throws ends the spool. Not called when the source is empty.
    */
   readonly onHead: (head: Buffer) => Promise<void> | void;
+  /** Called with each chunk once the file has it: its memory may be used again. */
+  readonly onWritten?: (chunk: Buffer) => void;
   /** Ends the spool, and destroys a source that is a Readable, as a source that stalls cannot be left otherwise. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -40,8 +42,8 @@ export async function spool(
   path: string,
   options: SpoolOptions,
 ): Promise<Spooled> {
-  const { signal } = options;
-  const file = new BatchWriter(path);
+  const { signal, onWritten } = options;
+  const file = new BatchWriter(path, { onWritten });
   try {
     signal?.throwIfAborted();
     if (signal && source instanceof Readable) addAbortSignal(signal, source);

@@ -43,7 +43,7 @@ const RECORD_EVERY_MS = 5_000;
  *   what `onHead` and `record` throw
  */
 export async function receivePart(source: Readable, part: Part): Promise<ReceivedPart> {
-  const file = new BatchWriter(part.path, part.offset);
+  const file = new BatchWriter(part.path, { position: part.offset });
   const body = stoppable(source, part.lock.stop);
   try {
     const offset = await writeAll(body.chunks, file, part);

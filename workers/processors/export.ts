@@ -22,6 +22,7 @@ export interface ExportDeps {
   readonly config: Pick<
     Config,
     | 'dataDir'
+    | 'databaseUrl'
     | 'exportTimeoutSeconds'
     | 'exportTtlHours'
     | 'statementTimeoutMs'
@@ -76,6 +77,7 @@ async function write(
       body: request,
       outputPath,
       databaseUrl,
+      isOurs: config.databaseUrl === undefined,
       storeFolder: storePath(config.dataDir),
       statementTimeoutMs: config.statementTimeoutMs,
       slowQueryMs: config.slowQueryMs,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Blocks } from '../../../lib/exports/blocks.js';
+import { BlockMemory, Blocks } from '../../../lib/exports/blocks.js';
 import { CopyQuery } from '../../../lib/exports/copy-query.js';
 
 /** A message of PostgreSQL's protocol. */
@@ -15,10 +15,12 @@ function told(bytes: Buffer, size: number) {
   const events: string[] = [];
   let data = '';
   const unread = { start: () => {}, pause: () => {}, resume: () => {} };
-  const query = new CopyQuery('copy', unread, {
+  // It has nothing to send: only what it reads is looked at here.
+  const query = new CopyQuery([], unread, {
     onData: (chunk, start, end) => {
       data += chunk.toString('latin1', start, end);
     },
+    onCopied: () => events.push('copied'),
     onEnd: () => events.push('end'),
     onError: (error) => events.push(`${error.message} ${'code' in error ? error.code : ''}`),
   });
@@ -32,7 +34,11 @@ const copied = [message('H', '\0\0\0'), message('N', 'a notice'), ...rows.map((r
 t.test('rows come whole, wherever the socket cuts them', async (t) => {
   const bytes = Buffer.concat([...copied, message('c', ''), message('C', 'COPY 4\0'), message('Z', 'I')]);
   for (const size of [1, 2, 3, 5, 7, 64, bytes.length]) {
-    t.same(told(bytes, size), { events: ['end'], data: rows.join(''), rows: 4 }, `pieces of ${size}`);
+    t.same(
+      told(bytes, size),
+      { events: ['copied', 'end'], data: rows.join(''), rows: 4 },
+      `pieces of ${size}`,
+    );
   }
 });
 
@@ -45,12 +51,12 @@ t.test('an error is told once, with its state, and there is no end after it', as
 
 t.test('a copy that is cut has no end', async (t) => {
   const bytes = Buffer.concat([...copied, message('c', ''), message('Z', 'I')]);
-  t.same(told(bytes.subarray(0, -1), 10).events, []);
+  t.same(told(bytes.subarray(0, -1), 10).events, ['copied']);
 });
 
 t.test('pieces of any size are joined to blocks of 256 KiB', async (t) => {
   const blocks: Buffer[] = [];
-  const joiner = new Blocks((block) => blocks.push(block));
+  const joiner = new Blocks(new BlockMemory(), (block) => blocks.push(block));
   const pieces = [10, 270_000, 262_144, 1, 600_000, 0].map((size, index) => Buffer.alloc(size, index));
   for (const piece of pieces) {
     // It is copied: its owner may write something else there.
@@ -69,7 +75,7 @@ t.test('pieces of any size are joined to blocks of 256 KiB', async (t) => {
 
 t.test('few bytes that are handed on early hold no whole block', async (t) => {
   const blocks: Buffer[] = [];
-  const joiner = new Blocks((block) => blocks.push(block));
+  const joiner = new Blocks(new BlockMemory(), (block) => blocks.push(block));
   for (let row = 0; row < 3; row++) {
     joiner.add(Buffer.from(`row ${row}`), 0, 5);
     joiner.flush();
