@@ -17,6 +17,9 @@ import { type Supervisor, startSupervisor } from './workers/supervisor.js';
 // not looked at yet outgrow it by its usual tenth or so: with a heap as small as ours every ten uploads,
 // at half of the CPU time that uploads take. Let it grow to twice what is live before that.
 setFlagsFromString('--heap-growing-percent=100');
+// A collection of young objects is half a millisecond's work. Shared among threads it takes longer on a machine that is
+// busy: the event loop waits until each of them has had a CPU.
+setFlagsFromString('--no-parallel-scavenge');
 
 const IDLE_CHECK_MS = 100;
 const PRIVATE_HOSTS =
