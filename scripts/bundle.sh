@@ -14,10 +14,13 @@ touch "$made/.built"
 
 # Outside of it stays what has files of its own beside its code: binaries, threads, pages. And the API of
 # OpenTelemetry, that an SDK and we speak of one.
+# One character beyond Latin-1, in a comment of somebody's, and V8 holds the whole file at two bytes a character: so
+# no comments, and escapes. Names stay, and lines stay short enough for a stack to say where it was.
 # The entries lie side by side, so that each finds the others as it does among its sources.
 node_modules/.bin/esbuild server.ts workers/main.ts workers/resize.ts workers/export.ts \
   --outdir="$made" --entry-names='[name]' --chunk-names='[hash]' \
   --bundle --splitting --platform=node --target=node20 --format=esm --sourcemap --sources-content=false \
+  --minify-whitespace --line-limit=160 --charset=ascii --legal-comments=none \
   --external:sharp --external:@duckdb/node-api --external:embedded-postgres --external:libheif-js \
   --external:pino --external:pino-pretty --external:piscina --external:pg-native \
   --external:@fastify/swagger-ui --external:@bull-board/api --external:@bull-board/fastify \
