@@ -11,7 +11,7 @@ import { type Service, startService } from './service.js';
 import { quantile } from './statistics.js';
 import { completed, photoAt, upload, uploadAll } from './upload.js';
 
-const MIB = 1024 * 1024;
+const MB = 1_000_000;
 const CLIENTS = 500;
 const IDLE_STREAMS = 2_000;
 /** Rows and clients go by the same clock: at most so long from the end of a job to its client. */
@@ -52,8 +52,8 @@ export async function measureEvents(
         delays.map((each) => quantile(each, 0.99)),
         TARGET_MS[backend],
       ),
-      figure(`resident memory of the API with ${IDLE_STREAMS} open streams`, 'MiB', [idle.rss / MIB], 200),
-      figure('the same, before', 'MiB', [idle.rssBefore / MIB]),
+      figure(`resident memory of the API with ${IDLE_STREAMS} open streams`, 'MB', [idle.rss / MB], 200),
+      figure('the same, before', 'MB', [idle.rssBefore / MB]),
       figure('polls a second, with them against without', '', [idle.polls / idle.pollsBefore]),
       figure('share of a CPU that they take while nothing happens', '%', [idle.cpuPercent]),
     ];
