@@ -16,9 +16,9 @@ export interface ExpandDeps {
 }
 
 /** Members that are recorded and handed over at a time: no transaction is longer than one of these. */
-const CHUNK = 500;
+const CHUNK = 1_000;
 /** The first of them are fewer: meanwhile the queue has nothing to take. */
-const FIRST_CHUNK = 100;
+const FIRST_CHUNK = 250;
 
 /** Members of a batch, by their places: `to` is the first that is not among them. */
 interface Part {
