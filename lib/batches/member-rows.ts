@@ -1,6 +1,6 @@
-import { type Executor, jsonb } from '../database/client.js';
+import { type Executor, jsonb, uuids } from '../database/client.js';
 import type { ProblemJson } from '../errors.js';
-import type { RenditionRequest, ResizeResult } from '../jobs/job.js';
+import type { ResizeRequest, ResizeResult } from '../jobs/job.js';
 import { endsNow } from '../jobs/moments.js';
 import type { SourceFacts } from '../renditions/source-facts.js';
 
@@ -14,7 +14,6 @@ export type BatchImage = { readonly imageId: string } & (
 export interface NewMember {
   readonly id: string;
   readonly imageId: string;
-  readonly renditions: readonly RenditionRequest[];
   /** Where there is nothing to do: how it ends. */
   readonly end?: MemberEnd;
 }
@@ -39,6 +38,9 @@ export async function imagesOf(
     where batches.id = ${batchId} order by place`;
 }
 
+/** Of members that can never be made: nothing is left to ask for. */
+const NOTHING: ResizeRequest = { renditions: [] };
+
 /**
  * Records members as queued; those that are there already (the making of them was cut off) stay as they are.
  * The row of the batch's job is locked meanwhile: whoever cancels it finds all of its members.
@@ -50,11 +52,8 @@ export async function insertMembers(
   batchId: string,
   members: readonly NewMember[],
 ): Promise<boolean> {
-  const rows = members.map(({ id, imageId, renditions }) => ({
-    id,
-    image: imageId,
-    request: { renditions },
-  }));
+  const ids = members.map(({ id }) => id);
+  const images = members.map(({ imageId }) => imageId);
   const [taken] = await sql<{ count: number }[]>`
     with parent as (
       ${goingBatch(sql, batchId)}
@@ -62,8 +61,8 @@ export async function insertMembers(
       insert into jobs
         (id, tenant_id, type, state, priority, attempts_max, image_id, parent_id, request, request_id, traceparent)
       select member.id, parent.tenant_id, 'resize', 'queued', parent.priority, parent.attempts_max, member.image,
-        parent.id, member.request, parent.request_id, parent.traceparent
-      from parent cross join jsonb_to_recordset(${jsonb(sql, rows)}) as member (id uuid, image uuid, request jsonb)
+        parent.id, '{}', parent.request_id, parent.traceparent
+      from parent cross join unnest(${uuids(ids)}::uuid[], ${uuids(images)}::uuid[]) as member (id, image)
       on conflict (id) do nothing
     )
     select count(*) as count from parent`;
@@ -86,6 +85,7 @@ export async function endMembers(sql: Executor, members: readonly NewMember[]): 
   const rows = members.flatMap(({ id, end }) => (end ? [{ id, ...end }] : []));
   await sql`
     update jobs set state = ended.state, progress = case ended.state when 'completed' then 100 else 0 end,
+      request = case ended.state when 'failed' then ${jsonb(sql, NOTHING)} else request end,
       result = ended.result, error = ended.error, finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
     from jsonb_to_recordset(${jsonb(sql, rows)}) as ended (id uuid, state text, result jsonb, error jsonb)
     where jobs.id = ended.id and jobs.state = 'queued'`;

@@ -25,14 +25,14 @@ export interface MemberPlan {
 export function planMember(plan: MemberPlan, image: BatchImage, place: number): NewMember {
   const { imageId } = image;
   const member = { id: memberId(plan.batchId, imageId, place), imageId };
-  if (image.sha256 === null) return { ...member, renditions: [], end: failed(imageGone()) };
+  if (image.sha256 === null) return { ...member, end: failed(imageGone()) };
   try {
     const renditions = planRenditions(plan.wanted, image, plan.maxOutputPixels, plan.resolve);
     const end = completed(imageId, renditions, plan.standing.get(imageId) ?? []);
-    return { ...member, renditions, ...(end && { end }) };
+    return { ...member, ...(end && { end }) };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    return { ...member, renditions: [], end: failed(error) };
+    return { ...member, end: failed(error) };
   }
 }
 

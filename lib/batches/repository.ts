@@ -73,6 +73,12 @@ export async function findBatch(sql: Executor, id: string): Promise<BatchRow | u
   return row;
 }
 
+/** What a batch wants of each of its images; undefined where it is gone. */
+export async function findWanted(sql: Executor, id: string): Promise<readonly WantedRendition[] | undefined> {
+  const [row] = await sql<Pick<BatchRow, 'wanted'>[]>`select wanted from batches where id = ${id}`;
+  return row?.wanted;
+}
+
 /** Takes the making of members in hand; false while another has it. */
 export async function takeLease(sql: Executor, id: string): Promise<boolean> {
   const { count } = await sql`

@@ -23,10 +23,14 @@ export interface RenditionRequest {
   readonly options: CanonicalOptions;
 }
 
-/** What a resize job is to do: these renditions of its image, or those of one that it has yet to get. */
+/**
+ * What a resize job is to do: these renditions of its image, or those of one that it has yet to get. The member of a
+ * batch says nothing: its batch knows what is wanted of them all. One that asks for no rendition can never be made.
+ */
 export type ResizeRequest =
   | { readonly renditions: readonly RenditionRequest[]; readonly source?: undefined }
-  | { readonly source: ImageSource; readonly renditions?: undefined };
+  | { readonly source: ImageSource; readonly renditions?: undefined }
+  | { readonly renditions?: undefined; readonly source?: undefined };
 
 /** One rendition in the result of a resize job. */
 export interface RenditionSummary {

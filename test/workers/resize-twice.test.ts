@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Breakers } from '../../lib/breaker/breakers.js';
+import { newId } from '../../lib/ids.js';
 import { findImage } from '../../lib/images/repository.js';
 import type { JobRowOf } from '../../lib/jobs/job.js';
 import { openOutbound } from '../../lib/outbound/client.js';
@@ -105,3 +106,14 @@ t.test(
     t.same(await files(renditionPrefix(image?.sha256 ?? '')), keys, 'no row is without its file');
   },
 );
+
+t.test('the member of a batch that is gone says so', async (t) => {
+  const { id } = await world.newJob();
+  // Members say nothing of what is wanted.
+  await database.query(
+    'test',
+    (sql) => sql`update jobs set request = '{}', parent_id = ${newId()} where id = ${id}`,
+  );
+  await t.rejects(deliver(id, (work) => work()));
+  t.match(await world.read({ id }), { state: 'failed', error: { code: 'JOB_NOT_FOUND' } });
+});

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { findWanted } from '../../lib/batches/repository.js';
 import { Problem } from '../../lib/errors.js';
 import type { ImageRow } from '../../lib/images/image.js';
 import { findImage, holdImage } from '../../lib/images/repository.js';
@@ -8,6 +9,7 @@ import type { JobRecorder } from '../../lib/jobs/recorder.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import { optionsHash } from '../../lib/renditions/canonical.js';
 import { contentTypeOf, extensionOf } from '../../lib/renditions/formats.js';
+import { planRenditions, type WantedRendition } from '../../lib/renditions/plan.js';
 import { type RenderedFile, TaskSignal } from '../../lib/renditions/render-task.js';
 import { summariseRendition } from '../../lib/renditions/rendition.js';
 import { findRenditions, insertRenditions, type NewRendition } from '../../lib/renditions/repository.js';
@@ -79,17 +81,37 @@ async function subjectOf(
   { signal }: JobContext,
 ): Promise<Subject | undefined> {
   const { database } = deps;
-  const { source, renditions } = job.request;
+  const { source } = job.request;
   const isToGet = source !== undefined && job.imageId === null;
   const fetched = isToGet ? await receiveSource(deps, job, source, signal) : undefined;
   if (isToGet && !fetched) return undefined;
   const imageId = fetched?.id ?? job.imageId ?? '';
-  const [found, standing] = await database.query('images.findForResize', (sql) =>
-    Promise.all([fetched ?? findImage(sql, job.tenantId, imageId), findRenditions(sql, [imageId])]),
+  const [image, standing, ofBatch] = await database.query('images.findForResize', (sql) =>
+    Promise.all([
+      fetched ?? findImage(sql, job.tenantId, imageId),
+      findRenditions(sql, [imageId]),
+      saysItself(job) ? undefined : findWanted(sql, job.parentId ?? ''),
+    ]),
   );
-  if (!found) throw imageGone();
-  const wanted = source ? await plannedOfSource(deps, job.tenantId, source, found) : renditions;
-  return { image: found, standing, wanted };
+  if (!image) throw imageGone();
+  return { image, standing, wanted: await wantedOf(deps, job, image, ofBatch) };
+}
+
+function saysItself({ request }: ResizeJob): boolean {
+  return request.source !== undefined || request.renditions !== undefined;
+}
+
+/** The renditions that a job wants of its image. */
+async function wantedOf(
+  deps: ResizeDeps,
+  { tenantId, request: { source, renditions } }: ResizeJob,
+  image: ImageRow,
+  ofBatch: readonly WantedRendition[] | undefined,
+): Promise<readonly RenditionRequest[]> {
+  if (source) return plannedOfSource(deps, tenantId, source, image);
+  if (renditions) return renditions;
+  if (!ofBatch) throw new Problem('JOB_NOT_FOUND', 'The batch that says what is wanted is gone.');
+  return planRenditions(ofBatch, image, deps.config.maxOutputPixels);
 }
 
 /** What came of the work, or the signal's reason as soon as it aborts. */
