@@ -1,75 +1,87 @@
 import { fstatSync, write, writeSync } from 'node:fs';
 
 const FLUSH_MS = 100;
-/** Lines are written at once when they are more than this, so that memory stays small. */
-const MAX_LINES = 1_000;
 /** Linux's PIPE_BUF: what is written at once to a pipe up to that is never mixed with what others write to it. */
-const ATOMIC_BYTES = 4_096;
+const PIPE_BATCH_BYTES = 4_096;
+/** A file takes each write as a whole, however long it is. */
+const FILE_BATCH_BYTES = 65_536;
+/** What waits is written at once when it is more than this, so that memory stays small. */
+const MAX_WAITING_BYTES = 4 * FILE_BATCH_BYTES;
+/** Bytes that a UTF-16 unit has in UTF-8, at most. */
+const MAX_UNIT_BYTES = 3;
 
 /**
  * Writes lines to a file descriptor in batches, at most every {@link FLUSH_MS}, one write at a time, to a pipe each
- * small enough that those of two processes do not mix. A service that logs a line a request pays for a
- * push instead of a write; the process's exit writes the rest.
+ * small enough that those of two processes do not mix. A service that logs a line a request pays for a copy
+ * instead of a write, and keeps no text that has to be collected later; the process's exit writes the rest.
  */
 export class BatchedOutput {
   readonly #fd: number;
-  /** A file takes each write as a whole, however long it is. */
   readonly #isFile: boolean;
-  #lines: string[] = [];
+  readonly #batchBytes: number;
+  /** Full ones, the first of which may be partly written. */
+  #waiting: Buffer[] = [];
+  #batch: Buffer;
+  #used = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing = false;
 
   constructor(fd: number) {
     this.#fd = fd;
     this.#isFile = fstatSync(fd).isFile();
+    this.#batchBytes = this.#isFile ? FILE_BATCH_BYTES : PIPE_BATCH_BYTES;
+    this.#batch = Buffer.allocUnsafeSlow(this.#batchBytes);
     process.once('exit', () => this.#flushNow());
   }
 
   /** Takes a line with its newline. */
   write(line: string): void {
-    this.#lines.push(line);
-    if (this.#lines.length >= MAX_LINES) this.#flushNow();
-    else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+    if (!this.#fits(line)) this.#endBatch(Buffer.byteLength(line));
+    this.#used += this.#batch.write(line, this.#used);
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+  }
+
+  #fits(line: string): boolean {
+    const room = this.#batch.length - this.#used;
+    return line.length * MAX_UNIT_BYTES <= room || Buffer.byteLength(line) <= room;
+  }
+
+  /** Begins a batch, which takes a line of so many bytes. */
+  #endBatch(bytes: number): void {
+    if (this.#used > 0) this.#waiting.push(this.#batch.subarray(0, this.#used));
+    this.#batch = Buffer.allocUnsafeSlow(Math.max(this.#batchBytes, bytes));
+    this.#used = 0;
+    if (this.#waiting.length * this.#batchBytes >= MAX_WAITING_BYTES) this.#flushNow();
+    // What goes to a pipe is so little that handing it to a thread would cost more.
+    else if (this.#isFile && !this.#writing) this.#writeNext();
   }
 
   #flush(): void {
     this.#timer = undefined;
-    if (this.#writing || this.#lines.length === 0) return;
-    const batch = this.#nextBatch();
+    this.#endBatch(0);
+    if (!this.#writing) this.#writeNext();
+  }
+
+  #writeNext(): void {
+    const batch = this.#waiting.shift();
+    if (!batch) return;
     this.#writing = true;
-    write(this.#fd, batch, (error, written) => {
+    write(this.#fd, batch, (error, written = 0) => {
       this.#writing = false;
       // A pipe that is full takes a part; nobody can be told that the log itself is gone.
-      if (written < batch.length && error?.code !== 'EPIPE')
-        this.#lines.unshift(batch.toString('utf8', written));
-      if (this.#lines.length === 0) return;
+      if (written < batch.length && error?.code !== 'EPIPE') this.#waiting.unshift(batch.subarray(written));
       if (error) this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
-      else this.#flush();
+      else this.#writeNext();
     });
   }
 
   #flushNow(): void {
     try {
-      while (this.#lines.length > 0) writeSync(this.#fd, this.#nextBatch());
+      for (const batch of [...this.#waiting, this.#batch.subarray(0, this.#used)]) writeSync(this.#fd, batch);
     } catch {
       // The reader is gone or does not read; the service goes on without its log.
-      this.#lines = [];
     }
-  }
-
-  #nextBatch(): Buffer {
-    return Buffer.from(this.#lines.splice(0, this.#isFile ? this.#lines.length : this.#atomic()).join(''));
-  }
-
-  /** How many lines may be written at once, at least one. */
-  #atomic(): number {
-    let bytes = 0;
-    let count = 0;
-    for (const line of this.#lines) {
-      bytes += Buffer.byteLength(line);
-      if (count > 0 && bytes > ATOMIC_BYTES) break;
-      count += 1;
-    }
-    return count;
+    this.#waiting = [];
+    this.#used = 0;
   }
 }

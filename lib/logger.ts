@@ -51,7 +51,8 @@ function requestLog(
   return ({ request, method, path, status, ms }) => {
     const failed = status >= 500;
     if (!logger.isLevelEnabled(failed ? 'warn' : 'info')) return;
-    const what = `"request":${JSON.stringify(request)},"method":"${method}","path":${JSON.stringify(path)}`;
+    // What may be in an id (see lib/http/request-id.ts) is the same in JSON.
+    const what = `"request":"${request}","method":"${method}","path":${JSON.stringify(path)}`;
     output.write(
       `{"level":${failed ? warn : info},"time":${Date.now()},${bindings},${what},"status":${status},"ms":${ms},"msg":"request"}\n`,
     );

@@ -6,12 +6,13 @@ import { BatchedOutput } from '../../lib/batched-output.js';
 import { eventually } from '../helpers/events.js';
 import { temporaryFolder } from '../helpers/services.js';
 
-t.test('every line arrives, in order', async (t) => {
+t.test('every line arrives, in order, however long', async (t) => {
   const path = join(await temporaryFolder(t), 'log');
   const file = await open(path, 'w');
   t.teardown(() => file.close());
   const output = new BatchedOutput(file.fd);
-  const lines = Array.from({ length: 2_500 }, (_, index) => `line ${index}\n`);
+  const lines = Array.from({ length: 2_500 }, (_, index) => `line ${index}, ${'ö€'.repeat(index % 20)}\n`);
+  lines.splice(1_000, 0, `${'long'.repeat(50_000)}\n`);
   for (const line of lines) output.write(line);
   const written = async (): Promise<true | undefined> =>
     (await readFile(path, 'utf8')) === lines.join('') || undefined;
