@@ -27,7 +27,7 @@ const BUFFERED_BLOCKS = 2;
 /** How many statements run at once: two make a file in little more than half the time, and leave the others theirs. */
 const LANES = 2;
 /** What a statement may write while one before it is read: more than one writes as a rule (`parts.ts`). */
-const AHEAD_BYTES = 8 * 1024 * 1024;
+const AHEAD_BYTES = 4 * 1024 * 1024;
 /** How long the first rows of a block wait for others to fill it, in ms. */
 const FLUSH_MS = 20;
 /** Longest that PostgreSQL may be silent while a reader waits. */

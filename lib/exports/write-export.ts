@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { open, rm, utimes } from 'node:fs/promises';
 import { pipeline, type Readable, Transform } from 'node:stream';
 import { pipeline as flow } from 'node:stream/promises';
@@ -20,7 +20,7 @@ import { packedColumns, packedFiles } from './packed-files.js';
 import { partsOf } from './parts.js';
 import type { FinishedFile } from './repository.js';
 import type { ExportRequest } from './request.js';
-import { countStatement, exportColumns } from './statement.js';
+import { countStatement, type ExportPart, exportColumns, WHOLE } from './statement.js';
 import { type ExportStream, openExport, type StreamFormat } from './stream.js';
 
 /** What an export's file is written with. */
@@ -89,7 +89,7 @@ export async function writeExport(
 }
 
 /** PostgreSQL's output, packed or not, as the file. */
-function writeText(
+async function writeText(
   deps: WriteDeps,
   { tenantId, outputPath }: ExportTask,
   request: ExportRequest,
@@ -98,21 +98,26 @@ function writeText(
 ): Promise<FinishedFile> {
   const { signal } = control;
   const limits = { maxBytes: Infinity, headBytes: 0, onHead: () => {}, signal };
-  return writeRows(deps, tenantId, request, format, control, ({ bytes, recycle }) =>
+  const parts = await partsOf(deps.database, tenantId, request);
+  return writeRows(deps, tenantId, request, format, parts, control, ({ bytes, recycle }) =>
     spool(packed(bytes, compression), outputPath, { ...limits, onWritten: recycle }),
   );
 }
 
-/** PostgreSQL's output to wherever `write` takes it. */
+/**
+ * PostgreSQL's output to wherever `write` takes it.
+ *
+ * @param parts what it consists of; what takes rows more slowly than one backend makes them has no use for two
+ */
 async function writeRows<Written extends object>(
   deps: WriteDeps,
   tenantId: string,
   request: ExportRequest,
   format: StreamFormat,
+  parts: readonly ExportPart[],
   { signal, onProgress }: WriteControl,
   write: (stream: ExportStream) => Promise<Written>,
 ): Promise<Written & { rows: number }> {
-  const parts = await partsOf(deps.database, tenantId, request);
   // Counted beside the copy, which need not wait for it; without it there is no progress to see.
   let total = Number.POSITIVE_INFINITY;
   const counting = countRows(deps, tenantId, request).then(
@@ -136,6 +141,8 @@ async function writeRows<Written extends object>(
 
 const PROGRESS_MS = 250;
 const FRESH_MS = 10_000;
+/** How much of a finished file is read at once, to be hashed. */
+const PIECE_BYTES = 1024 * 1024;
 /** Text shrinks to a tenth either way; the default 6 takes four times as long for a fifth less. */
 const GZIP_LEVEL = 3;
 
@@ -166,10 +173,18 @@ async function writeTyped(
   const { signal } = control;
   const columns = exportColumns(request);
   const pipePath = deps.store.temporaryPath();
-  const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, control, async ({ bytes, rows }) => {
-    await writeParquet(bytes, { columns, outputPath, pipePath, rows, signal });
-    return {};
-  });
+  const { rows } = await writeRows(
+    deps,
+    tenantId,
+    request,
+    PLAIN_CSV,
+    [WHOLE],
+    control,
+    async ({ bytes, recycle, rows }) => {
+      await writeParquet(bytes, { columns, outputPath, pipePath, recycle, rows, signal });
+      return {};
+    },
+  );
   return { rows, ...(await digestOf(outputPath, signal)) };
 }
 
@@ -186,8 +201,9 @@ async function fromCsv(
   const fresh = setInterval(() => void utimes(csvPath, new Date(), new Date()).catch(() => {}), FRESH_MS);
   try {
     const half = { signal, onProgress: (share: number) => onProgress(share / 2) };
+    const parts = await partsOf(deps.database, tenantId, request);
     // Read once and removed: neither its digest nor its being on the disk for good is worth the time.
-    const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, half, async ({ bytes }) => {
+    const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, parts, half, async ({ bytes }) => {
       await flow(bytes, createWriteStream(csvPath), { signal }).catch((error: unknown) => {
         throw storageProblem(error);
       });
@@ -207,17 +223,25 @@ async function fromCsv(
   }
 }
 
-/** Size and SHA-256 of a file, which is synced meanwhile. */
+/** Size and SHA-256 of a file, which is synced too. */
 async function digestOf(path: string, signal: AbortSignal): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
+  // The same memory each time: a stream takes new, and what it drops waits to be collected by the ten megabytes.
+  const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
   const file = await open(path);
-  await file.sync().finally(() => file.close());
-  return { bytes, sha256: hash.digest('hex') };
+  try {
+    for (let bytes = 0; ; ) {
+      signal.throwIfAborted();
+      const { bytesRead } = await file.read(piece);
+      hash.update(piece.subarray(0, bytesRead));
+      bytes += bytesRead;
+      if (bytesRead > 0) continue;
+      await file.sync();
+      return { bytes, sha256: hash.digest('hex') };
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /** For the progress alone: the rows that come may be others by a few. */

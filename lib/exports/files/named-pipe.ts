@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { constants, open } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
+import { finished, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { systemErrorCode } from '../../errors.js';
@@ -30,16 +30,17 @@ export class NamedPipe {
    * Opens the end that is written to, when somebody has opened the other: what is written earlier would be lost
    * with nobody to read it.
    *
+   * @param onWritten takes each chunk when its bytes are not needed any more
    * @throws Error when it was closed before
    */
-  async open(): Promise<Writable> {
+  async open(onWritten: (chunk: Buffer) => void): Promise<Writable> {
     while (!this.#closed) {
       const fd = await promisify(open)(this.#path, constants.O_WRONLY | constants.O_NONBLOCK).catch(
         unlessUnread,
       );
       // As a socket it is written to when it has room; as a file a thread would wait in each write.
       if (fd !== undefined) this.#sink = new Socket({ fd, readable: false, writable: true });
-      if (this.#sink) return this.#closed ? this.#sink.destroy() : this.#sink;
+      if (this.#sink) return this.#closed ? this.#sink.destroy() : telling(this.#sink, onWritten);
       await delay(LOOK_MS);
     }
     throw new Error('nobody has read from the pipe');
@@ -56,6 +57,26 @@ export class NamedPipe {
     this.close();
     await rm(this.#path, { force: true });
   }
+}
+
+/** Writes to a sink, one chunk at a time, and says which were written. */
+function telling(sink: Socket, onWritten: (chunk: Buffer) => void): Writable {
+  const told = new Writable({
+    highWaterMark: 1,
+    write: (chunk: Buffer, _encoding, done) => {
+      sink.write(chunk, (error) => {
+        if (!error) onWritten(chunk);
+        done(error);
+      });
+    },
+    final: (done) => void sink.end(done),
+    destroy: (error, done) => {
+      sink.destroy();
+      done(error);
+    },
+  });
+  finished(sink, { readable: false }, (error) => void (error && told.destroy(error)));
+  return told;
 }
 
 /** fifo(7): to open it so fails with ENXIO while nobody reads. */

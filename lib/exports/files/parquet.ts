@@ -10,6 +10,8 @@ import { NamedPipe } from './named-pipe.js';
 export interface ParquetTask extends Pick<FileTask, 'columns' | 'outputPath' | 'signal'> {
   /** Where a named pipe can be while the file is made. */
   readonly pipePath: string;
+  /** Takes a chunk of the CSV back whose bytes are not needed any more. */
+  readonly recycle: (chunk: Buffer) => void;
   /** How many rows there were, asked when all have come: a file with another number is never finished. */
   readonly rows: () => number;
 }
@@ -41,13 +43,13 @@ const MEMORY_LIMIT = '512MB';
  * @throws Error when a cell does not fit its column, or the file has not got every row; what `source` fails with
  */
 export async function writeParquet(source: Readable, task: ParquetTask): Promise<void> {
-  const { outputPath, pipePath, rows, signal } = task;
+  const { outputPath, pipePath, rows, recycle, signal } = task;
   await wholeOrNothing(outputPath, signal, async () => {
     const pipe = await NamedPipe.make(pipePath);
     try {
       const written = await firstError(
         inDuckDb((connection) => copy(connection, task)),
-        pipe.open().then((sink) => pipeline(source, sink, { signal })),
+        pipe.open(recycle).then((sink) => pipeline(source, sink, { signal })),
         () => pipe.close(),
       );
       assertAllRows(written, rows());

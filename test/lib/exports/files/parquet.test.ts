@@ -25,7 +25,7 @@ async function make(
   { csvPath, rows, ...task }: FileTask,
   source: Readable = createReadStream(csvPath),
 ): Promise<void> {
-  await writeParquet(source, { ...task, pipePath: `${csvPath}.pipe`, rows: () => rows });
+  await writeParquet(source, { ...task, pipePath: `${csvPath}.pipe`, recycle: () => {}, rows: () => rows });
 }
 
 const from = (path: string): string => `'${path.replaceAll("'", "''")}'`;
