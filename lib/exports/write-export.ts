@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { open, rm, utimes } from 'node:fs/promises';
 import { pipeline, type Readable, Transform } from 'node:stream';
-import { pipeline as flow } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
-import { storageProblem } from '../errors.js';
 import { insider } from '../keys/caller.js';
 import type { BlobStore } from '../storage/blob-store.js';
 import { spool } from '../storage/spool.js';
@@ -88,6 +85,9 @@ export async function writeExport(
   }
 }
 
+/** Nobody looks at the head of what we make ourselves. */
+const UNLIMITED = { maxBytes: Infinity, headBytes: 0, onHead: () => {} };
+
 /** PostgreSQL's output, packed or not, as the file. */
 async function writeText(
   deps: WriteDeps,
@@ -97,10 +97,9 @@ async function writeText(
   control: WriteControl,
 ): Promise<FinishedFile> {
   const { signal } = control;
-  const limits = { maxBytes: Infinity, headBytes: 0, onHead: () => {}, signal };
   const parts = await partsOf(deps.database, tenantId, request);
   return writeRows(deps, tenantId, request, format, parts, control, ({ bytes, recycle }) =>
-    spool(packed(bytes, compression), outputPath, { ...limits, onWritten: recycle }),
+    spool(packed(bytes, compression), outputPath, { ...UNLIMITED, signal, onWritten: recycle }),
   );
 }
 
@@ -202,13 +201,9 @@ async function fromCsv(
   try {
     const half = { signal, onProgress: (share: number) => onProgress(share / 2) };
     const parts = await partsOf(deps.database, tenantId, request);
-    // Read once and removed: neither its digest nor its being on the disk for good is worth the time.
-    const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, parts, half, async ({ bytes }) => {
-      await flow(bytes, createWriteStream(csvPath), { signal }).catch((error: unknown) => {
-        throw storageProblem(error);
-      });
-      return {};
-    });
+    const { rows } = await writeRows(deps, tenantId, request, PLAIN_CSV, parts, half, ({ bytes, recycle }) =>
+      spool(bytes, csvPath, { ...UNLIMITED, signal, onWritten: recycle }),
+    );
     const done = await make({
       csvPath,
       rows,
