@@ -1,4 +1,5 @@
 import { fstatSync, write, writeSync } from 'node:fs';
+import { systemErrorCode } from './errors.js';
 
 const FLUSH_MS = 100;
 /** Linux's PIPE_BUF: what is written at once to a pipe up to that is never mixed with what others write to it. */
@@ -7,6 +8,10 @@ const PIPE_BATCH_BYTES = 4_096;
 const FILE_BATCH_BYTES = 65_536;
 /** What waits is written at once when it is more than this, so that memory stays small. */
 const MAX_WAITING_BYTES = 4 * FILE_BATCH_BYTES;
+/** What a reader is behind by at most: one that is slower for good must not have us grow. */
+const MAX_BEHIND_BYTES = 16 * 1024 * 1024;
+/** How long a slow reader is waited for at the exit. */
+const EXIT_MS = 500;
 /** Bytes that a UTF-16 unit has in UTF-8, at most. */
 const MAX_UNIT_BYTES = 3;
 
@@ -31,7 +36,7 @@ export class BatchedOutput {
     this.#isFile = fstatSync(fd).isFile();
     this.#batchBytes = this.#isFile ? FILE_BATCH_BYTES : PIPE_BATCH_BYTES;
     this.#batch = Buffer.allocUnsafeSlow(this.#batchBytes);
-    process.once('exit', () => this.#flushNow());
+    process.once('exit', () => this.#flushAtExit());
   }
 
   /** Takes a line with its newline. */
@@ -77,11 +82,23 @@ export class BatchedOutput {
 
   #flushNow(): void {
     try {
-      for (const batch of [...this.#waiting, this.#batch.subarray(0, this.#used)]) writeSync(this.#fd, batch);
-    } catch {
-      // The reader is gone or does not read; the service goes on without its log.
+      for (let batch = this.#waiting[0]; batch; batch = this.#waiting[0]) {
+        const written = writeSync(this.#fd, batch);
+        if (written < batch.length) this.#waiting[0] = batch.subarray(written);
+        else this.#waiting.shift();
+      }
+    } catch (error) {
+      // A pipe that is full is tried again. Without a reader, or far behind it, the service goes on without its log.
+      const isFull = systemErrorCode(error) === 'EAGAIN';
+      if (!isFull || this.#waiting.length * this.#batchBytes > MAX_BEHIND_BYTES) this.#waiting = [];
     }
-    this.#waiting = [];
+  }
+
+  #flushAtExit(): void {
+    const end = Date.now() + EXIT_MS;
+    this.#waiting.push(this.#batch.subarray(0, this.#used));
     this.#used = 0;
+    for (this.#flushNow(); this.#waiting.length > 0 && Date.now() < end; this.#flushNow())
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
 }

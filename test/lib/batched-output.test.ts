@@ -34,3 +34,23 @@ t.test('what is not yet written at the exit is written then', async (t) => {
   t.equal(status, 3);
   t.equal(await readFile(path, 'utf8'), 'the last words\n');
 });
+
+t.test('a reader that is slower than the log gets every line all the same', async (t) => {
+  const module = new URL('../../lib/batched-output.js', import.meta.url).href;
+  // Who writes by `process.stdout` too has a pipe that does not wait.
+  const script = `
+    import { BatchedOutput } from ${JSON.stringify(module)};
+    process.stdout.write('');
+    const output = new BatchedOutput(1);
+    for (let line = 0; line < 50_000; line++) output.write('line ' + line + '\\n');`;
+  // By a shell: what Node gives a child as a pipe is a socket, which takes more at once.
+  const { stdout } = spawnSync(
+    'sh',
+    ['-c', '"$0" --input-type=module -e "$1" | cat', process.execPath, script],
+    {
+      encoding: 'utf8',
+    },
+  );
+  const lines = Array.from({ length: 50_000 }, (_, line) => `line ${line}\n`);
+  t.ok(stdout === lines.join(''), 'each of them, in order');
+});
