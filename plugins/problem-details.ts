@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { Problem, type ProblemCode, problems, storageProblem } from '../lib/errors.js';
+import { linger } from '../lib/http/linger.js';
 import { Timings } from '../lib/http/timings.js';
 import { validationProblem } from '../lib/validation.js';
 
@@ -36,9 +37,14 @@ export default fp(
       routes.set(url, methods);
     });
 
-    app.setErrorHandler((error: FastifyError, request, reply) =>
-      sendProblem(request, reply, toProblem(error, request)),
-    );
+    app.setErrorHandler((error: FastifyError, request, reply) => {
+      if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+        // The framework has the connection closed, on which the client may still be sending.
+        reply.removeHeader('connection');
+        linger(request.raw);
+      }
+      return sendProblem(request, reply, toProblem(error, request));
+    });
     app.setNotFoundHandler((request, reply) => {
       const path = request.url.split('?', 1)[0] ?? '';
       const allowed = [...routes]
