@@ -16,9 +16,10 @@ const EXIT_MS = 500;
 const MAX_UNIT_BYTES = 3;
 
 /**
- * Writes lines to a file descriptor in batches, at most every {@link FLUSH_MS}, one write at a time, to a pipe each
- * small enough that those of two processes do not mix. A service that logs a line a request pays for a copy
- * instead of a write, and keeps no text that has to be collected later; the process's exit writes the rest.
+ * Writes lines to a file descriptor in batches, at least every {@link FLUSH_MS}, to a pipe each small enough that
+ * those of two processes do not mix. A service that logs a line a request pays for a copy instead of a write, and
+ * keeps no text that has to be collected later; the process's exit writes the rest. Where a thread that writes is
+ * far behind, what came later is not kept waiting for it: each line has its time.
  */
 export class BatchedOutput {
   readonly #fd: number;

@@ -81,6 +81,7 @@ interface ConnectDeps {
 }
 
 /**
+ * Connects once, with the session that an export needs.
  *
  * By `pg`, which hands over its socket, and not by postgres.js: there an error that comes in the same
  * packet as the start of a copy is thrown where nobody can catch it, a row is an event and not a few

@@ -24,8 +24,9 @@ const ERROR_RESPONSE = 0x45;
 const READY_FOR_QUERY = 0x5a;
 
 /**
- * `COPY … TO STDOUT`, once or several times, as one query of `pg`. It reads the socket itself: a row is then five bytes to
- * step over and not a message with its objects, which is most of what an export would cost the event loop.
+ * `COPY … TO STDOUT`, once or several times, as one query of `pg`. It reads the socket itself: a row is then
+ * five bytes to step over and not a message with its objects, which is most of what an export would cost the
+ * event loop.
  */
 export class CopyQuery implements pg.Submittable {
   readonly #messages: readonly string[];

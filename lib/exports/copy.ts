@@ -16,7 +16,7 @@ export interface CopyDeps {
   /** Whose rows PostgreSQL lets it see, where row security is on; else everybody's. */
   readonly seenBy?: string | undefined;
   readonly log: Logger;
-  /** Whether PostgreSQL runs on this machine, as a part of ours: then what an export asks of it stands behind all else. */
+  /** Whether PostgreSQL is here, as a part of ours: then what an export asks of it stands behind all else. */
   readonly isOurs?: boolean;
 }
 
@@ -61,7 +61,8 @@ export class Copy extends Readable {
 
   /** @see openCopy */
   constructor(deps: CopyDeps, connections: readonly ExportConnection[], statements: readonly string[]) {
-    // Of a stream of bytes, a reader that iterates gets all that waits joined to one: a copy, and a collection of garbage every 60 ms.
+    // Of a stream of bytes, a reader that iterates gets all that waits joined to one: a copy, and a collection of
+    // garbage every 60 ms.
     super({ objectMode: true, highWaterMark: BUFFERED_BLOCKS });
     this.#deps = deps;
     this.#statements = statements.length;

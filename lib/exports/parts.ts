@@ -35,7 +35,7 @@ async function expectedRows(database: Database, tenantId: string, request: Expor
   return row?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0;
 }
 
-/** Times, in ms, between which there are about as many rows each: the tenant's first and last, and PostgreSQL's sample. */
+/** Times, in ms, between which there are about as many rows each: by the tenant's first and last, and a sample. */
 async function cutsOf(
   database: Database,
   tenantId: string,
