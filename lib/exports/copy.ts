@@ -1,9 +1,9 @@
-import { setPriority } from 'node:os';
 import { Readable } from 'node:stream';
 import { type Database, databaseProblem } from '../database/client.js';
 import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { standBack } from '../priority.js';
 import { BLOCK_BYTES, BlockMemory } from './blocks.js';
 import { connectExport, EXPORT_APPLICATION, type ExportConnection } from './connection.js';
 import { CopyLane } from './copy-lane.js';
@@ -182,7 +182,7 @@ export async function openCopy(
       START_MS,
       () => unavailable('did not answer in time'),
     );
-    if (deps.isOurs) for (const { pid } of connections) standBack(pid);
+    if (deps.isOurs) for (const { pid } of connections) void standBack(pid, EXPORT_NICE);
     const copy = new Copy(deps, connections, statements);
     const leave = (): void => void copy.destroy();
     signal.addEventListener('abort', leave, { once: true });
@@ -196,15 +196,6 @@ export async function openCopy(
     abandoned.abort();
     signal.throwIfAborted();
     throw databaseProblem(error);
-  }
-}
-
-/** Has a backend take the CPU after requests and their queries: it only ever waits when there is a choice. */
-function standBack(pid: number): void {
-  try {
-    setPriority(pid, EXPORT_NICE);
-  } catch {
-    // Where the system does not let us, it is as quick as the others.
   }
 }
 
