@@ -1,5 +1,6 @@
+import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemErrorCode } from './errors.js';
 
@@ -31,5 +32,23 @@ async function lowersGroup(pid: number, nice: number): Promise<boolean> {
   } catch (error) {
     if (systemErrorCode(error) === 'EAGAIN') return false;
     throw error;
+  }
+}
+
+/**
+ * Has this process take the CPU after those of its session that it has started so far.
+ *
+ * @param by how much its nice value rises, 0 to 19
+ */
+export function lowerOwnPriority(by: number): void {
+  const nice = Math.min(getPriority() + by, constants.priority.PRIORITY_LOW);
+  // Linux has a nice value a thread (setpriority(2)), and most of ours run already.
+  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
+  for (const thread of threads) {
+    try {
+      setPriority(thread, nice);
+    } catch {
+      // It has ended meanwhile, or the system does not let us: then it stays as it is.
+    }
   }
 }

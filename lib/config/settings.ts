@@ -252,7 +252,7 @@ export const settings = {
     'MiB; 0 = no limit',
     'Most memory the worker process may take; unset: three quarters of what the container or machine has, at least 1024',
   ),
-  workerNice: integer(5, 0, 19, 'nice value', 'How far the worker process stands behind the API for the CPU'),
+  apiNice: integer(15, 0, 19, 'nice value', 'How far the API stands behind its worker process for the CPU'),
 } satisfies Record<string, Setting<unknown>>;
 
 /** What is set, by key. */
