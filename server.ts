@@ -57,7 +57,7 @@ async function start(config: Config, log: ReturnType<typeof createLogger>): Prom
     const supervisor = config.role === 'api' ? undefined : supervise(config, databaseUrl, log);
     if (supervisor) {
       stops.push(() => supervisor.stop(0));
-      // The resize threads leave a core free, and what this process does is short: it gets that core soon enough.
+      // The resize threads leave a CPU free, and what this process does is short: it gets that CPU soon enough.
       lowerOwnPriority(config.apiNice);
     }
     const app = await buildApp(config, {

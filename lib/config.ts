@@ -28,9 +28,11 @@ export type Config = Readonly<
 >;
 
 /** Settings whose default depends on the machine. */
-type Counted = 'resizeThreads' | 'workerMemoryMb';
+type Counted = 'resizeThreads' | 'workerMemoryMb' | 'apiNice';
 
 const MIB = 1024 * 1024;
+/** Enough for the resize threads, and not so much that a busy machine leaves the API without any CPU. */
+const API_NICE = 12;
 
 /** A variable that cannot be used: says its name, what it held and what it takes. Ends the start. */
 export class ConfigError extends Error {
@@ -80,10 +82,13 @@ export function loadConfig(
   if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   // Each value came from its own setting's parser, key by key: the record is a Config.
   const config = values as Omit<Config, Counted> & Record<Counted, number | undefined>;
+  const cpus = availableCpus();
+  const resizeThreads = config.resizeThreads ?? Math.max(1, cpus - 1);
   return Object.freeze({
     ...config,
     dataDir: resolve(config.dataDir),
-    resizeThreads: config.resizeThreads ?? Math.max(1, availableCpus() - 1),
+    resizeThreads,
+    apiNice: config.apiNice ?? (resizeThreads < cpus ? API_NICE : 0),
     workerMemoryMb: config.workerMemoryMb ?? Math.max(1024, Math.floor((0.75 * memoryLimitBytes()) / MIB)),
   });
 }

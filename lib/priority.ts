@@ -8,6 +8,8 @@ import { systemErrorCode } from './errors.js';
 const AGAIN_MS = 110;
 const ATTEMPTS = 20;
 
+const isLinux = process.platform === 'linux';
+
 /**
  * Has a process that leads a session of its own, as every backend of PostgreSQL does, take the CPU after
  * others. Its nice value alone would not: Linux shares the CPU between sessions first ("autogroups",
@@ -41,14 +43,30 @@ async function lowersGroup(pid: number, nice: number): Promise<boolean> {
  * @param by how much its nice value rises, 0 to 19
  */
 export function lowerOwnPriority(by: number): void {
-  const nice = Math.min(getPriority() + by, constants.priority.PRIORITY_LOW);
+  const nice = lowered(by);
   // Linux has a nice value a thread (setpriority(2)), and most of ours run already.
-  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
-  for (const thread of threads) {
-    try {
-      setPriority(thread, nice);
-    } catch {
-      // It has ended meanwhile, or the system does not let us: then it stays as it is.
-    }
+  const threads = isLinux ? readdirSync('/proc/self/task').map(Number) : [process.pid];
+  for (const thread of threads) setIfAllowed(thread, nice);
+}
+
+/**
+ * Has the calling thread, and those that it starts from now on, take the CPU after the others of its process, where
+ * the system knows priorities of threads.
+ *
+ * @param by how much its nice value rises, 0 to 19
+ */
+export function lowerThisThread(by: number): void {
+  if (isLinux) setIfAllowed(0, lowered(by));
+}
+
+function lowered(by: number): number {
+  return Math.min(getPriority() + by, constants.priority.PRIORITY_LOW);
+}
+
+function setIfAllowed(thread: number, nice: number): void {
+  try {
+    setPriority(thread, nice);
+  } catch {
+    // It has ended meanwhile, or the system does not let us: then it stays as it is.
   }
 }

@@ -1,6 +1,6 @@
 import type { Database } from '../lib/database/client.js';
-import { cancelledAmong } from '../lib/jobs/cancel.js';
 import { Cancelled } from '../lib/jobs/cancelled.js';
+import { cancelledAmong } from '../lib/jobs/repository.js';
 import type { Logger } from '../lib/logger.js';
 
 // A cancelled job stops within two seconds, wherever it runs: this, the look itself and the stop.

@@ -1,4 +1,5 @@
 import { createLogger } from '../lib/logger.js';
+import { lowerThisThread } from '../lib/priority.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import { type RunningWorker, startWorker } from './worker.js';
 
@@ -50,6 +51,8 @@ export function runWorkerProcess(resizeEntry?: URL): void {
       abort,
       ...(resizeEntry && { resizeEntry }),
     });
+    // The resize threads run, and so do libuv's, which do their work: they stay before this one.
+    lowerThisThread(config.apiNice);
     log.info(
       { threads: config.resizeThreads, queue: config.redisUrl ? 'redis' : 'postgres' },
       'worker ready',

@@ -21,7 +21,7 @@ export interface CopyDeps {
 }
 
 const START_MS = 5_000;
-const EXPORT_NICE = 10;
+const EXPORT_NICE = 19;
 /** How many blocks wait in memory for a slow reader before PostgreSQL has to. */
 const BUFFERED_BLOCKS = 2;
 /** How many statements run at once: two make a file in little more than half the time, and leave the others theirs. */

@@ -11,20 +11,14 @@ export interface ImportState {
   readonly unfinished: number;
 }
 
-/**
- * Where an import stands now.
- *
- * @param ends whether it is cancelled: members that are being stopped count as cancelled
- * @throws Error when it is gone
- */
-export async function readImportState(sql: Executor, id: string, ends = false): Promise<ImportState> {
+/** Where an import stands now. @throws Error when it is gone */
+export async function readImportState(sql: Executor, id: string): Promise<ImportState> {
   const [row, members] = await Promise.all([findImport(sql, id), countImportMembers(sql, id)]);
   if (!row) throw new Error('a job of type import has no import');
   const { read, accepted, rejected } = row;
-  const { unfinished, failed } = members;
-  const cancelled = members.cancelled + (ends ? unfinished : 0);
+  const { unfinished, failed, cancelled } = members;
   // The two were not read at the same moment.
-  const completed = Math.max(0, accepted - members.unfinished - failed - members.cancelled);
+  const completed = Math.max(0, accepted - unfinished - failed - cancelled);
   return {
     row,
     result: {

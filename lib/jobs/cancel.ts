@@ -1,4 +1,4 @@
-import { type Database, type Executor, uuids } from '../database/client.js';
+import type { Database, Executor } from '../database/client.js';
 import { Problem } from '../errors.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { JobRow, JobType } from './job.js';
@@ -62,12 +62,4 @@ export async function endCancelled(sql: Executor, id: string): Promise<boolean> 
     update jobs set state = 'cancelled', finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
     where id = ${id} and state in ('queued', 'active') and cancel_requested_at is not null`;
   return count > 0;
-}
-
-/** Those of the given jobs whose cancelling was asked for. */
-export async function cancelledAmong(sql: Executor, ids: readonly string[]): Promise<string[]> {
-  const rows = await sql<{ id: string }[]>`
-    select id from jobs
-    where cancel_requested_at is not null and state in ('queued', 'active') and id = any(${uuids(ids)}::uuid[])`;
-  return rows.map(({ id }) => id);
 }

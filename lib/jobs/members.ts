@@ -1,4 +1,4 @@
-import { type Database, type Executor, jsonb } from '../database/client.js';
+import { type Executor, type Fragment, jsonb } from '../database/client.js';
 import { within } from '../deadline.js';
 import type { ChangeDeps } from './cancel.js';
 import type { Dispatched, Dispatcher } from './dispatcher.js';
@@ -12,19 +12,37 @@ import type { JobState } from './state.js';
  * change fewer and leave others, as some change beside it: only one that finds none is the last.
  */
 const CHUNK = 1_000;
+const UNFINISHED: readonly JobState[] = ['queued', 'active'];
 /** Entries that the queue has not let go of by then are delivered, and find their jobs ended. */
 const FORGET_MS = 250;
 
 /**
- * Cancels the members of a batch or import that wait, in parts; those that are in hand end by themselves.
- * What the queue holds of them is taken out as far as that is quick.
+ * Cancels the members of a batch or import that have not ended, or only those in the given states, in parts. Those in
+ * hand are the first: their workers find out at the next look, and nothing of what they come to is recorded. What the
+ * queue holds of those that wait is taken out as far as that is quick.
  */
-export async function cancelWaiting({ database, dispatcher }: ChangeDeps, parentId: string): Promise<void> {
+export async function cancelMembers(
+  deps: ChangeDeps,
+  parentId: string,
+  states: readonly JobState[] = UNFINISHED,
+): Promise<void> {
+  await cancelAll(deps, (sql) => sql`parent_id = ${parentId} and state in ${sql(states)}`);
+}
+
+/** Cancels the steps of a batch that have not ended. */
+export async function cancelSteps(deps: ChangeDeps, batchId: string): Promise<void> {
+  await cancelAll(deps, (sql) => sql`step_of = ${batchId}`);
+}
+
+async function cancelAll(
+  { database, dispatcher }: ChangeDeps,
+  which: (sql: Executor) => Fragment,
+): Promise<void> {
   const forgetting: Promise<void>[] = [];
   for (;;) {
-    const cancelled = await database.query('jobs.cancelMembers', (sql) => cancelQueued(sql, parentId));
-    forgetting.push(forgetAll(dispatcher, cancelled));
+    const cancelled = await database.query('jobs.cancelAll', (sql) => cancelSome(sql, which(sql)));
     if (cancelled.length === 0) break;
+    forgetting.push(forgetAll(dispatcher, cancelled));
   }
   await within(Promise.all(forgetting), FORGET_MS).catch(() => undefined);
 }
@@ -33,28 +51,13 @@ async function forgetAll(dispatcher: Dispatcher, jobs: readonly Dispatched[]): P
   await Promise.all(jobs.map((job) => dispatcher.forget(job)));
 }
 
-async function cancelQueued(sql: Executor, parentId: string): Promise<Dispatched[]> {
+async function cancelSome(sql: Executor, which: Fragment): Promise<Dispatched[]> {
   return sql<Dispatched[]>`
     update jobs set state = 'cancelled', cancel_requested_at = coalesce(cancel_requested_at, now()),
       finished_at = ${endsNow(sql)}, updated_at = now(), version = version + 1
-    where state = 'queued' and id = any(array(
-      select id from jobs where parent_id = ${parentId} and state = 'queued' order by id limit ${CHUNK} for update))
+    where state in ('queued', 'active') and id = any(array(
+      select id from jobs where ${which} and state in ('queued', 'active') order by state, id limit ${CHUNK} for update))
     returning id, tenant_id, type, priority, attempts_max, run, run_at`;
-}
-
-/** Asks the members in these states to stop: those in hand, and those between two attempts. */
-export async function askToStop(
-  database: Database,
-  parentId: string,
-  states: readonly JobState[] = ['queued', 'active'],
-): Promise<void> {
-  await database.query(
-    'jobs.stopMembers',
-    (sql) => sql`
-      update jobs set cancel_requested_at = now(), updated_at = now(), version = version + 1
-      where parent_id = ${parentId} and state in ('queued', 'active') and state in ${sql(states)}
-        and cancel_requested_at is null`,
-  );
 }
 
 /**

@@ -169,7 +169,7 @@ export interface JobEnd {
   readonly result: JobResult;
 }
 
-/** What became of an end: it stands; the job had already ended, or is gone; or it is to be cancelled. */
+/** What became of an end: it stands; the job had already ended, or is gone; or it is to be cancelled, or was. */
 export type EndOutcome = 'completed' | 'over' | 'cancelling';
 
 /** Ends unfinished jobs well, each by itself. @returns what became of each, in their order */
@@ -182,19 +182,21 @@ export async function completeJobs(sql: Executor, ends: readonly JobEnd[]): Prom
     returning id`;
   const ids = new Set(completed.map(({ id }) => id));
   const others = ends.map(({ id }) => id).filter((id) => !ids.has(id));
-  const unfinished =
-    others.length === 0
-      ? []
-      : await sql<{ id: string }[]>`
-          select id from jobs where id = any(${uuids(others)}::uuid[]) and ${notOver(sql)}`;
-  const cancelling = new Set(unfinished.map(({ id }) => id));
+  const cancelling = new Set(others.length === 0 ? [] : await cancelledAmong(sql, others));
   return ends.map(({ id }) => (ids.has(id) ? 'completed' : cancelling.has(id) ? 'cancelling' : 'over'));
+}
+
+/** Those of the given jobs whose cancelling was asked for, ended or not. */
+export async function cancelledAmong(sql: Executor, ids: readonly string[]): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from jobs where cancel_requested_at is not null and id = any(${uuids(ids)}::uuid[])`;
+  return rows.map(({ id }) => id);
 }
 
 /**
  * Ends an unfinished job well. False: it had already ended.
  *
- * @throws Cancelled when it is to be cancelled: let the transaction roll back
+ * @throws Cancelled when it is to be cancelled, or was: let the transaction roll back
  */
 export async function completeJob(sql: Executor, id: string, result: JobResult): Promise<boolean> {
   const [outcome] = await completeJobs(sql, [{ id, result }]);

@@ -59,10 +59,18 @@ export async function remoteSourcesSeveral(t: Test, options: ServiceOptions): Pr
   });
 
   await t.test('the same request is one job', async (t) => {
-    remote.paths.set('/same.png', file(await picture()));
+    const bytes = await picture();
+    const all = latch();
+    // Before every one has asked for it, none has it: one that has ended is not joined.
+    remote.paths.set('/same.png', async (request, response) => {
+      await all.opened;
+      file(bytes)(request, response);
+    });
     const runAt = new Date(Date.now() + 60_000).toISOString();
     const later = await ask(0, `${remote.url}/same.png`, { runAt });
     const jobs = await Promise.all([0, 1, 2, 3].map((index) => ask(index, `${remote.url}/same.png`)));
+    all.open();
+    t.equal(new Set(jobs.map(({ id }) => id)).size, 1);
     t.ok(
       jobs.every(({ id }) => id !== later.id),
       'one that starts later is its own',

@@ -6,7 +6,7 @@ import { type BatchState, isOver, recordBatchState } from '../../lib/batches/res
 import { startSteps } from '../../lib/batches/start-steps.js';
 import { Problem } from '../../lib/errors.js';
 import type { JobRowOf } from '../../lib/jobs/job.js';
-import { beginMembersAnew, cancelWaiting } from '../../lib/jobs/members.js';
+import { beginMembersAnew, cancelMembers } from '../../lib/jobs/members.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import type { JobContext, Processor } from './processor.js';
 
@@ -79,7 +79,7 @@ async function next(deps: ExpandDeps, job: BatchJob, context: JobContext): Promi
 /** Ends a batch that a failure stops, once nothing of it is in hand. */
 async function stop(deps: ExpandDeps, job: BatchJob, context: JobContext, failure: Problem): Promise<void> {
   await deps.database.query('batches.stop', (sql) => stopBatch(sql, job.id));
-  await cancelWaiting(deps, job.id);
+  await cancelMembers(deps, job.id, ['queued']);
   const { unfinished, result } = await recordBatchState(deps.database, job.id);
   if (unfinished > 0 || !result.steps.every(isOver)) return context.waits();
   throw failure;

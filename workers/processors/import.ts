@@ -2,7 +2,7 @@ import { type RecordDeps, recordImport } from '../../lib/imports/record-import.j
 import { beginImportRun, findImport } from '../../lib/imports/repository.js';
 import { type ImportState, readImportState, recordImportResult } from '../../lib/imports/result.js';
 import type { JobRowOf } from '../../lib/jobs/job.js';
-import { askToStop, beginMembersAnew, cancelWaiting, lockParent } from '../../lib/jobs/members.js';
+import { beginMembersAnew, cancelMembers, lockParent } from '../../lib/jobs/members.js';
 import { completeJob } from '../../lib/jobs/repository.js';
 import { importKey } from '../../lib/storage/keys.js';
 import type { JobContext, Processor } from './processor.js';
@@ -34,7 +34,7 @@ export function importProcessor(deps: RecordDeps): Processor<'import'> {
       await database.query('jobs.complete', (sql) => completeJob(sql, job.id, result));
       await store.remove(importKey(job.id));
     },
-    cancel: (job) => cancelMembers(deps, job.id),
+    cancel: (job) => cancelImport(deps, job.id),
   };
 }
 
@@ -59,19 +59,16 @@ async function beginAnew(deps: RecordDeps, job: ImportJob, signal: AbortSignal):
   await deps.database.query('imports.beginRun', (sql) => beginImportRun(sql, job.id, job.run));
 }
 
-async function look({ database }: RecordDeps, id: string, ends = false): Promise<ImportState> {
+async function look({ database }: RecordDeps, id: string): Promise<ImportState> {
   return database.transaction('imports.look', async (sql) => {
     await lockParent(sql, id);
-    const state = await readImportState(sql, id, ends);
+    const state = await readImportState(sql, id);
     await recordImportResult(sql, state);
     return state;
   });
 }
 
-/** Asks what runs to stop, before all as there may be thousands of others, and cancels what waits. */
-async function cancelMembers(deps: RecordDeps, id: string): Promise<void> {
-  await askToStop(deps.database, id, ['active']);
-  await cancelWaiting(deps, id);
-  await askToStop(deps.database, id);
-  await look(deps, id, true);
+async function cancelImport(deps: RecordDeps, id: string): Promise<void> {
+  await cancelMembers(deps, id);
+  await look(deps, id);
 }

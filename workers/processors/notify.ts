@@ -1,11 +1,11 @@
 import type { Breakers } from '../../lib/breaker/breakers.js';
 import type { Config } from '../../lib/config.js';
 import type { Database } from '../../lib/database/client.js';
-import { cancelledAmong } from '../../lib/jobs/cancel.js';
 import { Cancelled } from '../../lib/jobs/cancelled.js';
 import type { Dispatcher } from '../../lib/jobs/dispatcher.js';
 import type { JobRowOf } from '../../lib/jobs/job.js';
 import { postponeJob } from '../../lib/jobs/postpone.js';
+import { cancelledAmong } from '../../lib/jobs/repository.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Attempt } from '../../lib/notifications/attempt.js';
 import { GIVE_UP_MS } from '../../lib/notifications/backoff.js';
