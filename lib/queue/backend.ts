@@ -63,8 +63,8 @@ export const PREFIX = '{halftone}';
 const MAX_CONSUMER_CONNECTIONS = 4;
 // Connections by which queues are filled and asked: more at once wait for one.
 const PRODUCER_CONNECTIONS = 6;
-// Connections of those who read events, beside the one with which each listens.
-const READER_CONNECTIONS = 3;
+// Connections of those who read events, and the one by which all listen.
+const READER_CONNECTIONS = 4;
 
 /** Opens the queue backend that the configuration asks for: Redis where there is a URL, else PostgreSQL. */
 export function openQueueBackend(options: QueueBackendOptions): QueueBackend {
@@ -154,13 +154,9 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
   const asked = { connectionTimeoutMillis: ANSWER_TIMEOUT_MS, query_timeout: ANSWER_TIMEOUT_MS };
   const impatience = role === 'producer' ? asked : {};
   // Connections are what PostgreSQL has fewest of: all queues share a pool, and all that listens or consumes
-  // shares another. Each part makes room for what it holds, so that none waits for another.
+  // shares another. Each consumer makes room for its jobs, so that none waits for another.
   const queues = openPatientPool({ ...settings, ...impatience, max: PRODUCER_CONNECTIONS }, log);
   const readers = openPatientPool({ ...settings, max: READER_CONNECTIONS }, log);
-  const reader = (connections: number) => {
-    readers.makeRoom(connections);
-    return { connection: readers.pool };
-  };
   const probe = new pg.Pool({ ...settings, ...impatience, max: 1 });
   probe.on('error', (error) => log.debug({ err: error }, 'queue connection'));
   return {
@@ -171,16 +167,14 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
       return jobQueue(queue);
     },
     openConsumer: (name, process, options) => {
-      // One that listens, and one for each job.
-      const jobs = Math.min(options.concurrency, MAX_CONSUMER_CONNECTIONS);
-      const more = { ...reader(1 + jobs), ...workerOptions(options) };
+      readers.makeRoom(Math.min(options.concurrency, MAX_CONSUMER_CONNECTIONS));
+      const more = { connection: readers.pool, ...workerOptions(options) };
       const worker = new Worker(name, workerProcessor(process), more, createPostgresBackend);
       survive(worker, log);
       return jobConsumer(worker, options);
     },
     listen: (name, listener) => {
-      // One that listens.
-      const more = { ...reader(1), blockingTimeout: EVENTS_BLOCK_MS };
+      const more = { connection: readers.pool, blockingTimeout: EVENTS_BLOCK_MS };
       const events = new QueueEvents(
         name,
         more,

@@ -27,7 +27,8 @@ export function boardQueues<B extends IQueueBackend, C>(
         // Its type knows Redis alone; it takes queues of both backends (felixmosh/bull-board#1316).
         queues: queues.map((queue) => new BullMQAdapter(queue as unknown as Queue, { readOnlyMode: true })),
         serverAdapter,
-        options: { uiConfig: { boardTitle: 'Halftone' } },
+        // It would know them by the names of connections, which on PostgreSQL they share: their beats tell (`/readyz`).
+        options: { uiConfig: { boardTitle: 'Halftone', showWorkers: false } },
       });
     },
     close: async () => {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PgPool } from 'bullmq';
 import pg from 'pg';
 import type { Logger } from '../logger.js';
+import { BullmqPool } from './bullmq-pool.js';
 
 const RETRY_MS = 250;
 
@@ -52,9 +53,8 @@ export interface OpenedPool {
 /** Opens a pool; the caller ends it. */
 export function openPatientPool(options: pg.PoolConfig, log: Logger): OpenedPool {
   const pool = new PatientPool(options, log);
-  // BullMQ describes the pool it takes by overloads that no generic method can match; it is a pg.Pool.
   return {
-    pool: pool as unknown as PgPool,
+    pool: new BullmqPool(pool),
     makeRoom: (connections) => {
       pool.options.max += connections;
     },
