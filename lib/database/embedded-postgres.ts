@@ -2,7 +2,7 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { findServerBinaries, type ServerBinaries } from './embedded/binaries.js';
-import { type Cluster, clusterFolder, openCluster } from './embedded/cluster.js';
+import { type Cluster, clusterFolder, clusterUrl, DATABASE, openCluster } from './embedded/cluster.js';
 import { freePort } from './embedded/free-port.js';
 import { chooseLauncher, type Launcher } from './embedded/launcher.js';
 import { connectAsSuperuser, keepConnected, ownerName } from './embedded/owner.js';
@@ -23,7 +23,7 @@ export interface EmbeddedPostgresOptions {
 
 /** A running server. */
 export interface EmbeddedPostgres {
-  /** A connection string for postgres.js and for pg: TCP on 127.0.0.1, with a password. */
+  /** A connection string for {@link openDatabase}, pg and psql, with a password. */
   readonly url: string;
   readonly port: number;
   /** The server's main process. */
@@ -34,7 +34,6 @@ export interface EmbeddedPostgres {
   onExit(callback: (reason: string) => void): void;
 }
 
-const database = 'halftone';
 const maxAttempts = 5;
 const retryMs = 50;
 
@@ -88,13 +87,13 @@ async function startServer(
   port: number,
 ): Promise<EmbeddedPostgres> {
   const { folder, password } = cluster;
-  const args = ['-D', folder, ...serverSettings(port, durable)];
+  const args = ['-D', folder, ...serverSettings(folder, port, durable)];
   const server = new ServerProcess(launcher.launch(binaries.postgres, args, { detached: true }), folder, log);
   const owner = connectAsSuperuser(port, password, ownerName());
   try {
     const pid = await server.ready();
     await prepare(owner, password);
-    return { ...running(server, owner), url: databaseUrl(port, password), port, pid };
+    return { ...running(server, owner), url: clusterUrl(cluster, port), port, pid };
   } catch (error) {
     await server.stop();
     await owner.end({ timeout: 0 });
@@ -106,14 +105,14 @@ async function startServer(
 async function prepare(owner: Sql, password: string): Promise<void> {
   const [known] = await owner<{ role: boolean; tenant: boolean; database: boolean }[]>`
     select
-      exists (select from pg_roles where rolname = ${database}) as role,
+      exists (select from pg_roles where rolname = ${DATABASE}) as role,
       exists (select from pg_roles where rolname = ${TENANT_ROLE}) as tenant,
-      exists (select from pg_database where datname = ${database}) as database`;
+      exists (select from pg_database where datname = ${DATABASE}) as database`;
   // Not a superuser: a hole in a query must not become a shell. The password is URL-safe, so it quotes.
-  if (!known?.role) await owner.unsafe(`create role ${database} login createdb password '${password}'`);
+  if (!known?.role) await owner.unsafe(`create role ${DATABASE} login createdb password '${password}'`);
   if (!known?.tenant)
-    await owner.unsafe(`create role ${TENANT_ROLE} nologin; grant ${TENANT_ROLE} to ${database}`);
-  if (!known?.database) await owner.unsafe(`create database ${database} owner ${database}`);
+    await owner.unsafe(`create role ${TENANT_ROLE} nologin; grant ${TENANT_ROLE} to ${DATABASE}`);
+  if (!known?.database) await owner.unsafe(`create database ${DATABASE} owner ${DATABASE}`);
 }
 
 function running(server: ServerProcess, owner: Sql): Pick<EmbeddedPostgres, 'stop' | 'onExit'> {
@@ -135,8 +134,4 @@ function running(server: ServerProcess, owner: Sql): Pick<EmbeddedPostgres, 'sto
         if (!stopping) callback(reason);
       }),
   };
-}
-
-function databaseUrl(port: number, password: string): string {
-  return `postgres://${database}:${password}@127.0.0.1:${port}/${database}`;
 }

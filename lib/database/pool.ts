@@ -1,6 +1,7 @@
 import postgres from 'postgres';
 import { systemErrorCode } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { connectPostgres } from './connect.js';
 
 /** What the driver gives, with our bigints as numbers: they are sizes and counts, and none comes near 2^53. */
 export type Sql = postgres.Sql<{ bigint: number }>;
@@ -32,7 +33,7 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#sql = connect(options);
+    this.#sql = open(options);
   }
 
   /** Runs statements, or a transaction, on the pool that there is now. */
@@ -55,13 +56,13 @@ export class Pool {
     const { log } = this.#options;
     log.warn('a connection to the database could not be made in time; the pool is replaced');
     const old = this.#sql;
-    this.#sql = connect(this.#options);
+    this.#sql = open(this.#options);
     old.end({ timeout: ABANDON_SECONDS }).catch((error) => log.debug({ err: error }, 'end of an old pool'));
   }
 }
 
-function connect({ url, applicationName, poolSize, statementTimeoutMs, log }: PoolOptions): Sql {
-  return postgres(url, {
+function open({ url, applicationName, poolSize, statementTimeoutMs, log }: PoolOptions): Sql {
+  return connectPostgres(url, {
     max: poolSize,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
     idle_timeout: IDLE_SECONDS,

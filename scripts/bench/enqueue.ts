@@ -4,7 +4,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import postgres from 'postgres';
+import type postgres from 'postgres';
+import { connectPostgres } from '../../lib/database/connect.js';
 import { freePort } from '../../lib/database/embedded/free-port.js';
 import { startEmbeddedPostgres } from '../../lib/database/embedded-postgres.js';
 import { newId } from '../../lib/ids.js';
@@ -89,7 +90,7 @@ export async function openWorld(kind: Backend, folder: string): Promise<World> {
     join(folder, 'data'),
   ]);
   await once(worker, 'message');
-  const sql = postgres(server.url, { max: 1 });
+  const sql = connectPostgres(server.url, { max: 1 });
   const bare = openQueueBackend({
     databaseUrl: server.url,
     redisUrl: redis?.url,

@@ -1,7 +1,6 @@
-import { readFile, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
 import type { Config } from '../../lib/config.js';
-import { clusterFolder } from '../../lib/database/embedded/cluster.js';
+import { clusterFolder, clusterUrl, readPassword } from '../../lib/database/embedded/cluster.js';
 import { findOwner } from '../../lib/database/embedded/owner.js';
 import { readPostmaster } from '../../lib/database/embedded/postmaster.js';
 import { startEmbeddedPostgres } from '../../lib/database/embedded-postgres.js';
@@ -45,10 +44,10 @@ async function runningUrl(dataDir: string): Promise<string | undefined> {
     const folder = clusterFolder(await realpath(dataDir));
     const server = await readPostmaster(folder);
     if (server?.status !== 'ready') return undefined;
-    const password = (await readFile(join(folder, 'halftone.password'), 'utf8')).trim();
+    const password = await readPassword(folder);
     const owner = await findOwner(server.port, password);
     if (typeof owner === 'string') return undefined;
-    return `postgres://halftone:${password}@127.0.0.1:${server.port}/halftone`;
+    return clusterUrl({ folder, password }, server.port);
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -1,5 +1,6 @@
-import postgres, { type Sql, type TransactionSql } from 'postgres';
+import type { Sql, TransactionSql } from 'postgres';
 import { canonicalJson } from '../../lib/canonical-json.js';
+import { connectPostgres } from '../../lib/database/connect.js';
 import { systemErrorCode } from '../../lib/errors.js';
 import { builtInPresets } from '../../lib/presets/preset.js';
 import { canonicalOptions, optionsHash } from '../../lib/renditions/canonical.js';
@@ -44,7 +45,7 @@ const CONNECTIONS = 2;
  */
 export async function seedRows(options: SeedOptions): Promise<void> {
   const { url, images, seed, onProgress, chunkImages = CHUNK_IMAGES } = options;
-  const sql = postgres(url, {
+  const sql = connectPostgres(url, {
     max: CONNECTIONS,
     fetch_types: false,
     onnotice: () => undefined,

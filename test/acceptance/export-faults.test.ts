@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import postgres from 'postgres';
 import t from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import type { Export } from '../../lib/exports/export.js';
 import type { Job } from '../../lib/jobs/job.js';
 import { openApi } from '../helpers/contract.js';
@@ -17,7 +17,7 @@ interface Asked {
 const ROWS = 60_000;
 const service = await startService(t, { env: hasty });
 const api = await openApi(service.url);
-const sql = postgres(service.databaseUrl ?? '', { max: 1 });
+const sql = connectPostgres(service.databaseUrl ?? '', { max: 1 });
 t.teardown(() => sql.end());
 await insertJobs(sql, ROWS);
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import postgres from 'postgres';
 import t from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import type { Export } from '../../lib/exports/export.js';
 import type { Job } from '../../lib/jobs/job.js';
 import { ended, type ListBody, type ProblemBody, uploadAndWait } from '../helpers/client.js';
@@ -17,7 +17,7 @@ interface Asked {
 
 const service = await startService(t, { env: { MAINTENANCE_SECONDS: '1' } });
 const api = await openApi(service.url);
-const sql = postgres(service.databaseUrl ?? '', { max: 1 });
+const sql = connectPostgres(service.databaseUrl ?? '', { max: 1 });
 t.teardown(() => sql.end());
 const uploads: Awaited<ReturnType<typeof uploadAndWait>>[] = [];
 for (let count = 0; count < 3; count++)

@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import postgres from 'postgres';
 import t from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import { startService } from '../helpers/service.js';
 import { temporaryFolder } from '../helpers/services.js';
 import { insertNastyRows } from '../lib/exports/rows.js';
 
 const service = await startService(t, { env: { ROLE: 'api' } });
-const sql = postgres(service.databaseUrl ?? '', { max: 1 });
+const sql = connectPostgres(service.databaseUrl ?? '', { max: 1 });
 t.teardown(() => sql.end());
 await insertNastyRows(sql);
 const folder = await temporaryFolder(t);

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import t, { type Test } from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import { eventually } from '../helpers/events.js';
 import { open } from '../helpers/raw-http.js';
 import { startService } from '../helpers/service.js';
@@ -20,7 +21,7 @@ const FREE_WITHIN_MS = 2_000;
 await withSql((sql) => insertJobs(sql, ROWS));
 
 function withSql<T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
-  const sql = postgres(database.url, { max: 1, onnotice: () => {} });
+  const sql = connectPostgres(database.url, { max: 1, onnotice: () => {} });
   return work(sql).finally(() => sql.end());
 }
 

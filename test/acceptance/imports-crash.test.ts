@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import postgres from 'postgres';
 import t from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import { eventually } from '../helpers/events.js';
 import { hasty, jobEnd, workerPid } from '../helpers/faults.js';
 import { picture } from '../helpers/pictures.js';
@@ -24,7 +24,7 @@ for (const queue of ['postgres', 'redis'])
       // Small parts: it is killed while most are still to come.
       env: { ...hasty, IMPORT_FOLDER: folder, MAX_QUEUED_JOBS: '1000', JOB_ATTEMPTS: '1' },
     });
-    const sql = postgres(service.databaseUrl ?? '', { max: 1 });
+    const sql = connectPostgres(service.databaseUrl ?? '', { max: 1 });
     t.teardown(() => sql.end());
     const response = await fetch(`${service.url}/v1/imports`, {
       method: 'POST',

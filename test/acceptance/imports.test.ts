@@ -2,8 +2,8 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import postgres from 'postgres';
 import t from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import type { Image } from '../../lib/images/image.js';
 import type { ImportResult } from '../../lib/imports/import.js';
 import type { Job } from '../../lib/jobs/job.js';
@@ -38,7 +38,7 @@ const service = await startService(t, {
   env: { IMPORT_FOLDER: folder, ALLOW_PRIVATE_HOSTS: 'true', MAX_IMPORT_BYTES: '2000000', JOB_ATTEMPTS: '1' },
 });
 const api = await openApi(service.url);
-const sql = postgres(service.databaseUrl ?? '', { max: 1 });
+const sql = connectPostgres(service.databaseUrl ?? '', { max: 1 });
 t.teardown(() => sql.end());
 
 type Asked = { readonly job: Job };

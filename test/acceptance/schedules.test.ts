@@ -1,5 +1,5 @@
-import postgres from 'postgres';
 import t from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import type { Job } from '../../lib/jobs/job.js';
 import type { Schedule } from '../../lib/schedules/schedule.js';
 import { ended, type ListBody, type ProblemBody, upload } from '../helpers/client.js';
@@ -12,7 +12,7 @@ const HOUR_MS = 3_600_000;
 const service = await startService(t);
 const { databaseUrl, dataDir } = service;
 const api = await openApi(service.url);
-const sql = postgres(databaseUrl ?? '', { max: 1 });
+const sql = connectPostgres(databaseUrl ?? '', { max: 1 });
 t.teardown(() => sql.end());
 
 const create = <Body = Schedule>(json: object) => api<Body>('/v1/schedules', { method: 'POST', json });

@@ -1,5 +1,5 @@
-import postgres from 'postgres';
 import type { Test } from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import type { Job } from '../../lib/jobs/job.js';
 import type { Delivery } from '../../lib/notifications/delivery-row.js';
 import type { Schedule } from '../../lib/schedules/schedule.js';
@@ -46,7 +46,7 @@ export async function severalProcesses(t: Test, options: ServiceOptions): Promis
   });
 
   await t.test('a schedule ticks once', async (t) => {
-    const sql = postgres(first.databaseUrl ?? '', { max: 1 });
+    const sql = connectPostgres(first.databaseUrl ?? '', { max: 1 });
     t.teardown(() => sql.end());
     const made = await api<Schedule>('/v1/schedules', {
       method: 'POST',

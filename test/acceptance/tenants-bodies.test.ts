@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import postgres from 'postgres';
 import t, { type Test } from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import type { Export } from '../../lib/exports/export.js';
 import type { Job } from '../../lib/jobs/job.js';
 import type { Schedule } from '../../lib/schedules/schedule.js';
@@ -39,7 +39,7 @@ const operator = withKey(stranger, (await readFile(join(service.dataDir, 'admin.
 const theirs = await makeTenant(operator, stranger, 'alpha', outside);
 const own = await makeTenant(operator, stranger, 'bravo', outside);
 const { things } = theirs;
-const sql = postgres(service.databaseUrl ?? '', { max: 1 });
+const sql = connectPostgres(service.databaseUrl ?? '', { max: 1 });
 t.teardown(() => sql.end());
 
 await t.test('a body that names what is another’s is refused like one that names nothing', async (t) => {

@@ -52,7 +52,7 @@ export async function startPostgresOnClock(t: Teardown, { env }: MovableClock): 
   const folder = clusterFolder(dataDir);
   const launcher = await chooseLauncher(binaries, dataDir, folder);
   const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const args = [...settings, binaries.postgres, '-D', folder, ...serverSettings(made.port, false)];
+  const args = [...settings, binaries.postgres, '-D', folder, ...serverSettings(folder, made.port, false)];
   const child = launcher.launch('/usr/bin/env', args, { detached: true });
   child.stderr?.resume();
   const kill = (): void => void child.kill('SIGQUIT');

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import postgres, { type Sql } from 'postgres';
+import type { Sql } from 'postgres';
+import { connectPostgres } from '../../lib/database/connect.js';
 import type { Account } from '../../lib/database/embedded/launcher.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../lib/database/embedded-postgres.js';
 import type { Teardown } from './services.js';
@@ -18,7 +19,7 @@ export async function start(t: Teardown, dataDir: string, log: string[] = []): P
 
 /** A client for one test. */
 export function connect(t: Teardown, url: string): Sql {
-  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  const sql = connectPostgres(url, { max: 1, onnotice: () => {} });
   t.teardown(() => sql.end({ timeout: 0 }));
   return sql;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import postgres from 'postgres';
+import { connectPostgres } from '../../lib/database/connect.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../lib/database/embedded-postgres.js';
 import { type RedisServer, startRedisServer } from './redis-server.js';
 
@@ -132,7 +132,7 @@ function dropDatabase(server: string, name: string): Promise<void> {
 
 /** Runs statements on a server one after the other, each in a transaction of its own. */
 export async function run(server: string, ...statements: string[]): Promise<void> {
-  const sql = postgres(server, { max: 1, onnotice: () => {} });
+  const sql = connectPostgres(server, { max: 1, onnotice: () => {} });
   try {
     for (const statement of statements) await sql.unsafe(statement);
   } finally {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { test } from 'tap';
+import { connectPostgres } from '../../lib/database/connect.js';
 import { renditionId } from '../../lib/renditions/canonical.js';
 import { seedRows } from '../../scripts/seed/rows.js';
 import { migratedDatabase, migrateTestDatabase } from '../helpers/database.js';
@@ -12,7 +13,7 @@ const onProgress = (): void => undefined;
 async function seeded(t: Parameters<typeof migratedDatabase>[0], seed: number) {
   const url = await migratedDatabase(t);
   await seedRows({ url, images: IMAGES, seed, onProgress });
-  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const sql = connectPostgres(url, { max: 1, onnotice: () => undefined });
   t.teardown(() => sql.end({ timeout: 0 }));
   return { url, sql };
 }
@@ -66,7 +67,7 @@ test('the same seed gives the same rows', async (t) => {
 
 test('what was cut off is finished by the same seed, and the rows are those of a run in one go', async (t) => {
   const url = await migratedDatabase(t);
-  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const sql = connectPostgres(url, { max: 1, onnotice: () => undefined });
   t.teardown(() => sql.end({ timeout: 0 }));
   const options = { url, images: IMAGES, seed: 3, chunkImages: 50 };
   const cutOff = (): never => {
@@ -87,7 +88,7 @@ test('without looking foreign keys up the rows are the same, and so they hold', 
   const superuser = new URL(server.url);
   superuser.username = 'postgres';
   await seedRows({ url: superuser.href, images: IMAGES, seed: 4, onProgress });
-  const sql = postgres(server.url, { max: 1, onnotice: () => undefined });
+  const sql = connectPostgres(server.url, { max: 1, onnotice: () => undefined });
   t.teardown(() => sql.end({ timeout: 0 }));
   t.equal(await digest(sql), await digest((await seeded(t, 4)).sql));
 });

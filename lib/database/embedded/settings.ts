@@ -1,21 +1,21 @@
 import { join } from 'node:path';
 import { memoryLimitBytes } from '../../memory-limit.js';
+import { fitsSocket } from '../connect.js';
 import { readIfAny } from './files.js';
 
 const BYTES_A_MEGABYTE = 1024 * 1024;
 
 /**
  * The server's settings as `postgres` takes them on its command line: modest for a small machine, and
- * reachable over 127.0.0.1 only. There is no Unix socket: its path may hold 107 bytes at most, and a
- * data folder's name can be longer.
+ * reachable by a socket in its folder, where its path is not too long for one, and over 127.0.0.1.
  *
  * @param durable false is for tests: it turns off what guards against a power cut, and many services share it
  */
-export function serverSettings(port: number, durable: boolean): string[] {
+export function serverSettings(folder: string, port: number, durable: boolean): string[] {
   const settings = {
     port: String(port),
     listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
+    unix_socket_directories: fitsSocket(folder) ? folder : '',
     max_connections: '200',
     shared_buffers: `${bufferMegabytes()}MB`,
     jit: 'off',

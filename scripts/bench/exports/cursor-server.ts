@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import fastify from 'fastify';
-import postgres from 'postgres';
+import { connectPostgres } from '../../../lib/database/connect.js';
 
 const PAGE_ROWS = 1000;
 
 // The comparison: an export as it is usually written. A cursor, and every row an object that is turned to
 // text and sent by itself; in a process of its own, which tells its parent where it listens.
-const sql = postgres(process.argv[2] ?? '', { max: 1 });
+const sql = connectPostgres(process.argv[2] ?? '', { max: 1 });
 const app = fastify();
 app.get('/', (_request, reply) => reply.type('application/x-ndjson').send(Readable.from(lines())));
 const address = await app.listen({ host: '127.0.0.1', port: 0 });

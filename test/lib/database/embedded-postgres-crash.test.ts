@@ -36,21 +36,29 @@ t.test('the data outlives a kill of everything', async (t) => {
   await connect(t, (await start(t, dataDir)).url)`select from kept`;
 });
 
-t.test('a stale postmaster.pid may name a living process of the same user', async (t) => {
-  const dataDir = await temporaryFolder(t);
-  const first = await start(t, dataDir);
-  await first.stop();
-  const cluster = join(dataDir, 'cluster');
-  const { uid, gid } = await stat(cluster);
-  const bystander = spawn('sleep', ['600'], { uid, gid, stdio: 'ignore' });
-  t.teardown(() => kill(bystander));
-  await once(bystander, 'spawn');
-  const lockFile = join(cluster, 'postmaster.pid');
-  await writeFile(lockFile, `${bystander.pid}\n${cluster}\n1\n${first.port}\n\n127.0.0.1\n  1 1\nready   \n`);
-  await chown(lockFile, uid, gid);
-  await connect(t, (await start(t, dataDir)).url)`select 1`;
-  t.equal(bystander.signalCode, null, 'the other process is left alone');
-});
+t.test(
+  'a stale postmaster.pid, and the lock of a socket, may name a living process of the same user',
+  async (t) => {
+    const dataDir = await temporaryFolder(t);
+    const first = await start(t, dataDir);
+    await first.stop();
+    const cluster = join(dataDir, 'cluster');
+    const { uid, gid } = await stat(cluster);
+    const bystander = spawn('sleep', ['600'], { uid, gid, stdio: 'ignore' });
+    t.teardown(() => kill(bystander));
+    await once(bystander, 'spawn');
+    const lockFile = join(cluster, 'postmaster.pid');
+    await writeFile(
+      lockFile,
+      `${bystander.pid}\n${cluster}\n1\n${first.port}\n\n127.0.0.1\n  1 1\nready   \n`,
+    );
+    const socketLock = join(cluster, `.s.PGSQL.${first.port}.lock`);
+    await writeFile(socketLock, `${bystander.pid}\n${cluster}\n1\n${first.port}\n${cluster}\n`);
+    for (const file of [lockFile, socketLock]) await chown(file, uid, gid);
+    await connect(t, (await start(t, dataDir)).url)`select 1`;
+    t.equal(bystander.signalCode, null, 'the other process is left alone');
+  },
+);
 
 t.test('a second Halftone on the folder of a living one is turned away', async (t) => {
   const dataDir = await temporaryFolder(t);

@@ -36,6 +36,21 @@ t.test('the first start makes a database, the second finds its data', async (t) 
   await client.end();
 });
 
+t.test(
+  'it is reached by a socket in its folder, and by TCP where the path is too long for one',
+  async (t) => {
+    const dataDir = await temporaryFolder(t);
+    const near = await start(t, dataDir);
+    t.equal(decodeURIComponent(new URL(near.url).hostname), join(dataDir, 'cluster'));
+    const [row] = await connect(t, near.url)`select inet_client_addr() as address`;
+    t.same(row, { address: null }, 'no address: a socket');
+
+    const far = await start(t, join(dataDir, 'f'.repeat(107)));
+    t.equal(new URL(far.url).hostname, '127.0.0.1');
+    t.same(await connect(t, far.url)`select inet_client_addr() as address`, [{ address: '127.0.0.1' }]);
+  },
+);
+
 t.test('other users of the machine stay outside', async (t) => {
   const dataDir = await temporaryFolder(t);
   const server = await start(t, dataDir);
@@ -56,7 +71,7 @@ t.test('stop ends it without an alarm, and may be called twice', async (t) => {
   await sql`select 1`;
   await Promise.all([server.stop(), server.stop()]);
   await server.stop();
-  await t.rejects(sql`select 1`, { code: 'ECONNREFUSED' });
+  await t.rejects(sql`select 1`, { code: 'ENOENT' }, 'its socket is gone');
 });
 
 t.test('an unexpected end is reported, and does not hinder the next start', async (t) => {

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import type { Executor } from '../../../lib/database/client.js';
 import { openDatabase } from '../../../lib/database/client.js';
+import { connectPostgres } from '../../../lib/database/connect.js';
 import { prepareTenantRole } from '../../../lib/database/tenant-role.js';
 import { inTransaction } from '../../../lib/database/transaction.js';
 import { eventually, recordingLogger } from '../../helpers/events.js';
@@ -13,7 +13,7 @@ import { testDatabase } from '../../helpers/services.js';
 const url = await testDatabase(t);
 
 function openPool(t: Test, max = 1) {
-  const sql = postgres(url, {
+  const sql = connectPostgres(url, {
     max,
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
     onnotice: () => undefined,
@@ -120,9 +120,9 @@ for (const [when, run] of endings) {
 
 await t.test('nor does a socket that breaks', async (t) => {
   const sockets = new Set<Socket>();
-  const { hostname, port } = new URL(url);
+  const { port } = new URL(url);
   const proxy = createServer((client) => {
-    const server = connect(Number(port), hostname);
+    const server = connect(Number(port), '127.0.0.1');
     sockets.add(client);
     client.on('error', () => server.destroy()).pipe(server);
     server.on('error', () => client.destroy()).pipe(client);
@@ -131,7 +131,7 @@ await t.test('nor does a socket that breaks', async (t) => {
   t.teardown(() => proxy.close());
   const address = proxy.address();
   const through = new URL(url);
-  through.port = String(typeof address === 'object' ? address?.port : 0);
+  through.host = `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
   const { database, works } = open(t, through.href);
   for (let round = 0; round < 4; round++) {
     const cut = database.transaction('test.cut', async (sql) => {

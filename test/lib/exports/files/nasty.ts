@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import postgres from 'postgres';
 import type { Test } from 'tap';
+import { connectPostgres } from '../../../../lib/database/connect.js';
 import type { FileTask } from '../../../../lib/exports/files/file-task.js';
 import type { ExportColumn } from '../../../../lib/lists/column.js';
 import { temporaryFolder, testDatabase } from '../../../helpers/services.js';
@@ -99,7 +99,7 @@ export async function nastyTask(t: Test, change: Partial<FileTask> = {}): Promis
     onProgress: () => undefined,
     ...change,
   };
-  const sql = postgres(await testDatabase(t), { max: 1, onnotice: () => undefined });
+  const sql = connectPostgres(await testDatabase(t), { max: 1, onnotice: () => undefined });
   await sql`
     create table nasty (n integer, text text, id uuid, big bigint, real double precision, flag boolean, at timestamptz, data json)`;
   for (const row of nastyRows) {
