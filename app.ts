@@ -146,21 +146,27 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   return app;
 }
 
-/** Every route of `/v1`. Each group pays only for the plugins that it needs. */
+/** Every route of `/v1`. Each group pays only for the plugins that it needs; polls are answered however busy it is. */
 async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string }): Promise<void> {
   app.addHook('onRoute', app.guardRoute);
   await app.register(async (polling) => {
     await polling.register(compression, { global: false });
     await polling.register(pollJobs);
   });
+  await app.register(async (refusable) => {
+    await refusable.register(overload);
+    await refusable.register(work, { databaseUrl });
+  });
+}
+
+/** What is refused while the event loop is far behind. */
+async function work(app: FastifyInstance, { databaseUrl }: { databaseUrl: string }): Promise<void> {
   await app.register(async (files) => {
-    await files.register(overload);
     await files.register(imageContent);
     await files.register(renditionContent);
     await files.register(exportContent);
   });
   await app.register(async (reads) => {
-    await reads.register(overload);
     await reads.register(etag);
     await reads.register(compression);
     await reads.register(readImages);
@@ -177,7 +183,6 @@ async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string 
     await reads.register(readTenants);
   });
   await app.register(async (writes) => {
-    await writes.register(overload);
     await writes.register(compression);
     await writes.register(uploadImages);
     await writes.register(changeImages);
@@ -198,16 +203,13 @@ async function api(app: FastifyInstance, { databaseUrl }: { databaseUrl: string 
     await writes.register(replayDeliveries);
   });
   await app.register(async (resumable) => {
-    await resumable.register(overload);
     await resumable.register(readUploads);
     await resumable.register(transferUploads);
   });
   await app.register(async (live) => {
-    await live.register(overload);
     await live.register(followJobs);
   });
   await app.register(async (exports) => {
-    await exports.register(overload);
     await exports.register(compression, { pace: 'fast' });
     await exports.register(streamExports, { databaseUrl });
   });
