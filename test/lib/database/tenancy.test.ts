@@ -110,3 +110,25 @@ await t.test('every table with a tenant has the lock', async (t) => {
   );
   t.same([...open], [], 'a migration that makes such a table enables row security, as 0015 does');
 });
+
+await t.test('the lock is no way to find rows', async (t) => {
+  const { database, newJob } = await openJobWorld(t);
+  await database.transaction('tenants.prepareRole', prepareTenantRole);
+  const { imageId } = await newJob();
+  // Without statistics, as in a database that is new, its tenant's rows were looked through for those of an image.
+  await database.query(
+    'renditions.fill',
+    (sql) => sql`
+      insert into renditions (id, tenant_id, image_id, name, options, options_hash, content_type, extension, width, height, bytes, sha256)
+      select gen_random_uuid(), tenant_id, id, '', '{}', lpad(n::text, 64, '0'), 'image/png', 'png', 1, 1, 1, sha256
+      from images, generate_series(1, 1000) as n`,
+  );
+  const plan = await database.of('default').query(
+    'renditions.plan',
+    (sql) => sql<Record<string, string>[]>`
+      explain select from renditions where image_id = any(${`{${imageId}}`}::uuid[]) order by image_id, created_at, id`,
+  );
+  const text = plan.flatMap(Object.values).join('\n');
+  t.match(text, /renditions_by_image/);
+  t.notMatch(text, /renditions_by_time/);
+});
