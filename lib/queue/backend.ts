@@ -5,6 +5,7 @@ import { within } from '../deadline.js';
 import type { Logger } from '../logger.js';
 import { type BoardQueues, boardQueues } from './board.js';
 import { openPatientPool } from './patient-pool.js';
+import { attentive } from './postgres-events.js';
 import {
   type ConsumerOptions,
   type Delivery,
@@ -18,7 +19,7 @@ import {
   workerOptions,
   workerProcessor,
 } from './queue.js';
-import { newsOfPostgres, newsOfRedis, sparing } from './sparing-events.js';
+import { newsOfRedis, sparing } from './redis-events.js';
 
 /**
  * Where BullMQ keeps its queues. The two backends differ only here: the rest of the service opens
@@ -55,8 +56,9 @@ export interface QueueBackendOptions {
 const ANSWER_TIMEOUT_MS = 800;
 // A consumer that gives up on a connection leaves its job to be delivered again: it waits longer.
 const CONSUMER_CONNECT_TIMEOUT_MS = 10_000;
-// How long a listener may sleep when a wake-up was coalesced away (PostgreSQL) or lost.
+// How long a reader of events waits before it asks again, and one that PostgreSQL notifies.
 const EVENTS_BLOCK_MS = 1_000;
+const NOTIFIED_BLOCK_MS = 5_000;
 /** In Redis Cluster every key of ours must lie in one slot: the braces make the tag. */
 export const PREFIX = '{halftone}';
 // Jobs beyond that share them: they need one when they begin and when they end.
@@ -174,12 +176,8 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
       return jobConsumer(worker, options);
     },
     listen: (name, listener) => {
-      const more = { connection: readers.pool, blockingTimeout: EVENTS_BLOCK_MS };
-      const events = new QueueEvents(
-        name,
-        more,
-        sparing(createPostgresBackend, newsOfPostgres(readers.pool)),
-      );
+      const more = { connection: readers.pool, blockingTimeout: NOTIFIED_BLOCK_MS };
+      const events = new QueueEvents(name, more, attentive(createPostgresBackend, readers.pool));
       survive(events, log);
       return queueSubscription(events, listener);
     },

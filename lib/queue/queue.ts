@@ -177,7 +177,7 @@ export function workerOptions({ concurrency, lockMs }: ConsumerOptions) {
     lockDuration: lockMs,
     stalledInterval: lockMs / 2,
     maxStalledCount: MAX_STALLS,
-    drainDelay: 2,
+    drainDelay: 5,
     runRetryDelay: RETRY_MS,
     settings: {
       backoffStrategy: (attempts: number, _type?: string, error?: Error, job?: Pick<MinimalJob, 'opts'>) => {

@@ -1,11 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type BackendFactory,
-  type IQueueBackend,
-  type PgQueryable,
-  QueueKeys,
-  type StreamReadRaw,
-} from 'bullmq';
+import { type BackendFactory, type IQueueBackend, QueueKeys, type StreamReadRaw } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { within } from '../deadline.js';
 import { ID_LENGTH } from './queue.js';
@@ -35,7 +29,7 @@ const NEVER = Number.NEGATIVE_INFINITY;
 
 // An event of a new job tells whoever follows a tenant's jobs to look, and one look finds them all. Those of a job
 // that is begun anew are kept, as somebody may know it otherwise: its key is longer than an id (see queue.ts).
-const NEWS_OF_STREAM = `
+const NEWS = `
 local entries = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
 local news = {}
 for place, entry in ipairs(entries) do
@@ -45,16 +39,9 @@ for place, entry in ipairs(entries) do
 end
 return {#entries, news}`;
 
-const NEWS_OF_TABLE = `
-with page as (select id, event, data from event where queue = $1 and id > $2 order by id limit $3)
-select id::text, event, data, (select count(*)::integer from page) as read from page
-where id = (select max(id) from page)
-  or not (event = 'added' or event = 'waiting' and length(data ->> 'jobId') = ${ID_LENGTH})
-order by page.id`;
-
 /**
- * Makes ten thousand new jobs in a row no work for a reader of events: while they come, the backend itself leaves out
- * the events that only say that a job is new.
+ * Makes ten thousand new jobs in a row no work for a reader of events: while they come, Redis itself leaves out the
+ * events that only say that a job is new.
  */
 export function sparing<B extends IQueueBackend, C>(
   createBackend: BackendFactory<B, C>,
@@ -90,11 +77,11 @@ export function sparing<B extends IQueueBackend, C>(
   };
 }
 
-/** Reads them from Redis. */
+/** Reads them by a script. */
 export function newsOfRedis(reader: Redis, prefix: string): ReadNews {
   const keys = new QueueKeys(prefix);
   return async (queue, after) => {
-    const news = await reader.eval(NEWS_OF_STREAM, 1, keys.toKey(queue, 'events'), after, MOST_READ);
+    const news = await reader.eval(NEWS, 1, keys.toKey(queue, 'events'), after, MOST_READ);
     if (!isNews(news)) throw new Error('a script for two values returned something else');
     const [read, entries] = news;
     return { read, entries };
@@ -103,21 +90,4 @@ export function newsOfRedis(reader: Redis, prefix: string): ReadNews {
 
 function isNews(value: unknown): value is [number, Entry[]] {
   return Array.isArray(value) && typeof value[0] === 'number' && Array.isArray(value[1]);
-}
-
-/** Reads them from PostgreSQL. */
-export function newsOfPostgres(pool: PgQueryable): ReadNews {
-  return async (queue, after) => {
-    const { rows } = await pool.query<{ id: string; event: string; data: object; read: number }>(
-      NEWS_OF_TABLE,
-      [queue, after, MOST_READ],
-    );
-    return {
-      read: rows[0]?.read ?? 0,
-      entries: rows.map(({ id, event, data }) => [
-        id,
-        ['event', event, ...Object.entries(data ?? {}).flatMap(([name, value]) => [name, String(value)])],
-      ]),
-    };
-  };
 }
