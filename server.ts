@@ -9,7 +9,6 @@ import { prepareTenantRole } from './lib/database/tenant-role.js';
 import { recordCrash } from './lib/jobs/repository.js';
 import { ADMIN_KEY_FILE, ensureFirstKey } from './lib/keys/first-key.js';
 import { createLogger, type Logger } from './lib/logger.js';
-import { lowerOwnPriority } from './lib/priority.js';
 import { migrateQueues } from './lib/queue/backend.js';
 import { setDefaultQuotas } from './lib/tenants/repository.js';
 import { type Supervisor, startSupervisor } from './workers/supervisor.js';
@@ -55,11 +54,7 @@ async function start(config: Config, log: ReturnType<typeof createLogger>): Prom
 
     const newKey = await settleTenants(config, databaseUrl, log);
     const supervisor = config.role === 'api' ? undefined : supervise(config, databaseUrl, log);
-    if (supervisor) {
-      stops.push(() => supervisor.stop(0));
-      // The resize threads leave a CPU free, and what this process does is short: it gets that CPU soon enough.
-      lowerOwnPriority(config.apiNice);
-    }
+    if (supervisor) stops.push(() => supervisor.stop(0));
     const app = await buildApp(config, {
       log,
       databaseUrl,

@@ -28,11 +28,9 @@ export type Config = Readonly<
 >;
 
 /** Settings whose default depends on the machine. */
-type Counted = 'resizeThreads' | 'workerMemoryMb' | 'apiNice';
+type Counted = 'resizeThreads' | 'workerMemoryMb';
 
 const MIB = 1024 * 1024;
-/** Enough for the resize threads, and not so much that a busy machine leaves the API without any CPU. */
-const API_NICE = 12;
 
 /** A variable that cannot be used: says its name, what it held and what it takes. Ends the start. */
 export class ConfigError extends Error {
@@ -82,13 +80,10 @@ export function loadConfig(
   if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   // Each value came from its own setting's parser, key by key: the record is a Config.
   const config = values as Omit<Config, Counted> & Record<Counted, number | undefined>;
-  const cpus = availableCpus();
-  const resizeThreads = config.resizeThreads ?? Math.max(1, cpus - 1);
   return Object.freeze({
     ...config,
     dataDir: resolve(config.dataDir),
-    resizeThreads,
-    apiNice: config.apiNice ?? (resizeThreads < cpus ? API_NICE : 0),
+    resizeThreads: config.resizeThreads ?? Math.max(1, availableCpus() - 1),
     workerMemoryMb: config.workerMemoryMb ?? Math.max(1024, Math.floor((0.75 * memoryLimitBytes()) / MIB)),
   });
 }

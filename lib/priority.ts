@@ -1,14 +1,11 @@
-import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { constants, getPriority, setPriority } from 'node:os';
+import { setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemErrorCode } from './errors.js';
 
 /** Linux lets those who do not administer it change one group in 100 ms, all of them together. */
 const AGAIN_MS = 110;
 const ATTEMPTS = 20;
-
-const isLinux = process.platform === 'linux';
 
 /**
  * Has a process that leads a session of its own, as every backend of PostgreSQL does, take the CPU after
@@ -34,39 +31,5 @@ async function lowersGroup(pid: number, nice: number): Promise<boolean> {
   } catch (error) {
     if (systemErrorCode(error) === 'EAGAIN') return false;
     throw error;
-  }
-}
-
-/**
- * Has this process take the CPU after those of its session that it has started so far.
- *
- * @param by how much its nice value rises, 0 to 19
- */
-export function lowerOwnPriority(by: number): void {
-  const nice = lowered(by);
-  // Linux has a nice value a thread (setpriority(2)), and most of ours run already.
-  const threads = isLinux ? readdirSync('/proc/self/task').map(Number) : [process.pid];
-  for (const thread of threads) setIfAllowed(thread, nice);
-}
-
-/**
- * Has the calling thread, and those that it starts from now on, take the CPU after the others of its process, where
- * the system knows priorities of threads.
- *
- * @param by how much its nice value rises, 0 to 19
- */
-export function lowerThisThread(by: number): void {
-  if (isLinux) setIfAllowed(0, lowered(by));
-}
-
-function lowered(by: number): number {
-  return Math.min(getPriority() + by, constants.priority.PRIORITY_LOW);
-}
-
-function setIfAllowed(thread: number, nice: number): void {
-  try {
-    setPriority(thread, nice);
-  } catch {
-    // It has ended meanwhile, or the system does not let us: then it stays as it is.
   }
 }

@@ -18,7 +18,7 @@ export interface HangLimits {
 
 /**
  * Watches a task that a thread was given: native code that never returns lets nothing through but shared
- * memory. The time counts from when the task got its turn; one that never gets it has that of all before it.
+ * memory. The time counts from when the task began; one that never begins has that of all before it.
  *
  * @param onHang called once when the task is still there long after its time
  */
@@ -35,7 +35,7 @@ export function watchForHang(
     const [since, most] = startedAt === 0 ? [givenAt, turns * timeoutMs] : [startedAt, timeoutMs];
     const left = most + GRACE_MS - ((monotonicMs() - since) | 0);
     if (left <= 0) onHang();
-    // Looked at again in time for a turn that begins meanwhile.
+    // Looked at again in time for one that begins meanwhile.
     else timer = setTimeout(look, Math.min(left, timeoutMs + GRACE_MS));
   }
   return { stop: () => clearTimeout(timer) };

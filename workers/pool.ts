@@ -8,11 +8,12 @@ export interface ResizePool {
   /** Tasks that wait for a thread. */
   readonly waiting: number;
   readonly threads: number;
-  /** How long the threads have spent on tasks, all together, in seconds. */
+  /** How long the threads have had tasks, all together, in seconds; it counts once where a thread has two. */
   readonly busySeconds: number;
   close(): Promise<void>;
 }
 
+// While the one is between two steps, its data on the way to or from JavaScript, the other has the CPU.
 const TASKS_A_THREAD = 2;
 
 /**
@@ -25,19 +26,32 @@ export function startResizePool(entry: URL, threads: number): ResizePool {
     filename: entry.href,
     minThreads: threads,
     maxThreads: threads,
-    // The second waits in the thread for its turn, and starts while the first is still being written.
     concurrentTasksPerWorker: TASKS_A_THREAD,
     // A frozen loop between tasks would hold up what a thread still has to clean up.
     atomics: 'async',
   });
+  let tasks = 0;
   let busyMs = 0;
+  let countedAt = performance.now();
+  const count = (change: -1 | 0 | 1): number => {
+    const now = performance.now();
+    busyMs += Math.min(tasks, threads) * (now - countedAt);
+    countedAt = now;
+    tasks += change;
+    return busyMs;
+  };
   const run = async (task: RenderTask): Promise<RenderOutcome> => {
-    const outcome = await pool.run(task, task.progress ? { transferList: [task.progress] } : {});
-    busyMs += outcome.busyMs;
-    // A thread has no SDK of its own: it says when it worked, and its span is made here.
-    const attributes = { 'thread.id': outcome.thread.id, 'halftone.renditions': task.renditions.length };
-    recordSpan({ name: 'render in thread', attributes }, outcome.thread.startedAt, outcome.busyMs);
-    return outcome;
+    count(1);
+    try {
+      const outcome = await pool.run(task, task.progress ? { transferList: [task.progress] } : {});
+      // A thread has no SDK of its own: it says when it began, and its span is made here.
+      const { id, startedAt, ms } = outcome.thread;
+      const attributes = { 'thread.id': id, 'halftone.renditions': task.renditions.length };
+      recordSpan({ name: 'render in thread', attributes }, startedAt, ms);
+      return outcome;
+    } finally {
+      count(-1);
+    }
   };
   return {
     run: async (task) =>
@@ -50,7 +64,7 @@ export function startResizePool(entry: URL, threads: number): ResizePool {
       return pool.queueSize;
     },
     get busySeconds() {
-      return busyMs / 1000;
+      return count(0) / 1000;
     },
     close: () => pool.close(),
   };

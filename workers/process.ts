@@ -1,5 +1,4 @@
 import { createLogger } from '../lib/logger.js';
-import { lowerThisThread } from '../lib/priority.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import { type RunningWorker, startWorker } from './worker.js';
 
@@ -51,8 +50,6 @@ export function runWorkerProcess(resizeEntry?: URL): void {
       abort,
       ...(resizeEntry && { resizeEntry }),
     });
-    // The resize threads run, and so do libuv's, which do their work: they stay before this one.
-    lowerThisThread(config.apiNice);
     log.info(
       { threads: config.resizeThreads, queue: config.redisUrl ? 'redis' : 'postgres' },
       'worker ready',

@@ -9,7 +9,6 @@ import {
 } from '../lib/renditions/render-task.js';
 import { problemOf } from './render/failures.js';
 import { renderAll } from './render/render.js';
-import { Turns } from './render/turns.js';
 
 // The pool has a thread for each core, and every task is new: neither threads nor a cache would help.
 sharp.concurrency(1);
@@ -29,8 +28,6 @@ sharp.unblock({
   ],
 });
 
-const turns = new Turns();
-
 /**
  * The entry of a resize thread: makes a task's renditions and writes them to their temporary files.
  * On any failure none of the files is left.
@@ -39,26 +36,16 @@ const turns = new Turns();
  * @throws what another attempt may get over, such as a read error
  */
 export default async function resize(task: RenderTask): Promise<RenderOutcome> {
-  let busyMs = 0;
-  const thread = { id: threadId, startedAt: Date.now() };
+  const started = { at: Date.now(), on: performance.now() };
+  const thread = () => ({ id: threadId, startedAt: started.at, ms: performance.now() - started.on });
+  if (task.signal) Atomics.store(task.signal, TaskSignal.startedAt, monotonicMs());
   try {
-    const { files, writing } = await turns.take(async () => {
-      const started = performance.now();
-      if (task.signal) Atomics.store(task.signal, TaskSignal.startedAt, monotonicMs());
-      thread.startedAt = Date.now();
-      try {
-        return await renderAll(task);
-      } finally {
-        busyMs = performance.now() - started;
-      }
-    });
-    await writing;
-    return { ok: true, files, busyMs, thread };
+    return { ok: true, files: await renderAll(task), thread: thread() };
   } catch (error) {
     // Settled, so that a file that resists does not hide the failure itself.
     await Promise.allSettled(task.renditions.map(({ output }) => rm(output, { force: true })));
     const problem = problemOf(error);
     if (!problem) throw error;
-    return { ok: false, problem: problem.toJSON(), busyMs, thread };
+    return { ok: false, problem: problem.toJSON(), thread: thread() };
   }
 }

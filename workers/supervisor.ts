@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { getPriority, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { type Config, childEnvironment } from '../lib/config.js';
 import { newId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -43,8 +43,6 @@ const METRICS_TIMEOUT_MS = 1_000;
 export function startSupervisor(options: SupervisorOptions): Supervisor {
   const { config, databaseUrl, log } = options;
   const launcher = memoryLimiter(config.workerMemoryMb, log);
-  // This process may stand behind the worker later, and what it starts then inherits that.
-  const priority = getPriority();
   const waiting = new Map<number, (metrics: MetricsSnapshot) => void>();
   let child: ChildProcess | undefined;
   let restart: NodeJS.Timeout | undefined;
@@ -66,7 +64,7 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
       env: childEnvironment({ UV_THREADPOOL_SIZE: String(config.resizeThreads + 4), MALLOC_ARENA_MAX: '2' }),
     });
     child = worker;
-    if (worker.pid !== undefined) keepPriority(worker.pid);
+    if (worker.pid !== undefined) lowerPriority(worker.pid);
     send(worker, { kind: 'start', config, databaseUrl, workerId });
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'ready') becomeReady();
@@ -95,12 +93,11 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     if (!stopping) restart = setTimeout(start, backoffMs);
   }
 
-  function keepPriority(pid: number): void {
+  function lowerPriority(pid: number): void {
     try {
-      setPriority(pid, priority);
+      setPriority(pid, Math.min(getPriority() + config.workerNice, constants.priority.PRIORITY_LOW));
     } catch (error) {
-      // Only an administrator gets back what this process gave away.
-      log.warn({ err: error }, 'the worker process does not come before the API until a restart');
+      log.warn({ err: error }, 'the worker process keeps its priority');
     }
   }
 

@@ -46,8 +46,8 @@ export interface WorkerOptions {
   readonly resizeEntry?: URL;
 }
 
-// One job in each thread and one ready behind it: while a thread decodes, the consumer finishes the
-// job before and prepares the job after. More would only wait in memory instead of in the queue.
+// One job in each thread, one more so that none of them ever waits, and one whose rows are being read or written.
+// More would only wait in memory instead of in the queue.
 const JOBS_AHEAD = 2;
 // A batch waits for the database and the queue, and for its members without being in hand.
 const BATCHES_AT_ONCE = 4;

@@ -252,13 +252,7 @@ export const settings = {
     'MiB; 0 = no limit',
     'Most memory the worker process may take; unset: three quarters of what the container or machine has, at least 1024',
   ),
-  apiNice: integer(
-    undefined,
-    0,
-    19,
-    'nice value',
-    'How far the API, and all else that the worker does, stand behind the resize threads for the CPU; unset: 12 where those leave a CPU free, else 0',
-  ),
+  workerNice: integer(5, 0, 19, 'nice value', 'How far the worker process stands behind the API for the CPU'),
 } satisfies Record<string, Setting<unknown>>;
 
 /** What is set, by key. */

@@ -13,7 +13,7 @@ export interface RenditionTask {
 
 /**
  * Places in a task's shared memory. `cancelled` is not 0 when the task is: no further pipeline is started
- * then. `startedAt` is when it got its turn, on the clock of {@link monotonicMs}; 0 before.
+ * then. `startedAt` is when it began, on the clock of {@link monotonicMs}; 0 before.
  */
 export const TaskSignal = { cancelled: 0, startedAt: 1 } as const;
 
@@ -63,10 +63,8 @@ export interface RenderedFile {
 
 /** A whole task's end. What is the image's or the request's fault is a problem; anything else is thrown. */
 export type RenderOutcome = {
-  /** How long it had the thread's turn, in ms. */
-  readonly busyMs: number;
-  /** Which thread it was, and since when it had its turn, in ms since the epoch. */
-  readonly thread: { readonly id: number; readonly startedAt: number };
+  /** Which thread it was, when it began, in ms since the epoch, and how long it took. */
+  readonly thread: { readonly id: number; readonly startedAt: number; readonly ms: number };
 } & (
   | { readonly ok: true; readonly files: readonly RenderedFile[] }
   | { readonly ok: false; readonly problem: ProblemJson }

@@ -141,8 +141,6 @@ function environment(
     HOME,
     NODE_ENV: 'production',
     PORT: '0',
-    // Several services at once leave no CPU free.
-    API_NICE: '0',
     // Who tests keys switches them on.
     AUTH: 'off',
     DATA_DIR: dataDir,

@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import t from 'tap';
 import { ConfigError, configurationTable, loadConfig } from '../../lib/config.js';
-import { availableCpus } from '../../lib/cpus.js';
 
 t.test('with nothing set everything has the documented default', async (t) => {
   const config = loadConfig({});
@@ -29,8 +28,6 @@ t.test('with nothing set everything has the documented default', async (t) => {
     logLevel: 'info',
   });
   t.ok(config.resizeThreads >= 1 && config.resizeThreads <= Math.max(1, availableParallelism() - 1));
-  t.equal(config.apiNice, config.resizeThreads < availableCpus() ? 12 : 0);
-  t.equal(loadConfig({ RESIZE_THREADS: '256' }).apiNice, 0, 'where they take every CPU, nobody stands back');
 });
 
 t.test('an empty variable is an unset one, and blanks around a value do not count', async (t) => {

@@ -139,7 +139,7 @@ async function render(
   const cancel = (): void => void Atomics.store(signal, TaskSignal.cancelled, 1);
   context.signal.addEventListener('abort', cancel, { once: true });
   const steps = making.length > 1 ? followSteps(context) : undefined;
-  // Those before it have their time first: one that runs, one that waits in the thread, and the pool's.
+  // Those before it have their time first: the two that a thread has, and those that wait.
   const limits = { timeoutSeconds: config.jobTimeoutSeconds, turns: pool.waiting + 3 };
   const watch = watchForHang(signal, limits, () => onHang(job.id));
   try {

@@ -11,21 +11,14 @@ import { type Original, openOriginal } from './original.js';
 import { type Limits, pixelStage, type Stage, toPixels } from './stage.js';
 import { writeSynced } from './write.js';
 
-/** What a task's turn of the CPU came to. */
-export interface Rendered {
-  /** The files in the order of the task; those of `writing` are not whole yet. */
-  readonly files: readonly RenderedFile[];
-  /** Resolves when all of them are, synced; rejects when one could not be written. */
-  readonly writing: Promise<void>;
-}
-
 /**
- * Makes all renditions of a task and starts to write them. Those that use the same pages share one
+ * Makes all renditions of a task and writes them, synced. Those that use the same pages share one
  * decode. Each is written while the next is made; never more than one waits in memory.
  *
+ * @returns the files in the order of the task
  * @throws Problem for what is the image's or the request's fault; nothing is being written any more then
  */
-export async function renderAll(task: RenderTask): Promise<Rendered> {
+export async function renderAll(task: RenderTask): Promise<RenderedFile[]> {
   const deadline = new Deadline(task.timeoutSeconds, task.signal);
   deadline.secondsLeft();
   const readable = await toReadable(task);
@@ -36,7 +29,7 @@ export async function renderAll(task: RenderTask): Promise<Rendered> {
   }
 }
 
-async function renderReadable({ task, metadata }: Readable, deadline: Deadline): Promise<Rendered> {
+async function renderReadable({ task, metadata }: Readable, deadline: Deadline): Promise<RenderedFile[]> {
   const { maxInputPixels, maxInputFrames, maxOutputPixels, renditions } = task;
   const limits: Limits = { maxInputPixels, maxInputFrames, maxOutputPixels, deadline };
   const files = new Map<RenditionTask, RenderedFile>();
@@ -48,20 +41,18 @@ async function renderReadable({ task, metadata }: Readable, deadline: Deadline):
         const { file, data } = await render(original, rendition, limits);
         await writing;
         writing = writeSynced(rendition.output, data);
-        // It is awaited with the next one or by the caller; until then nobody listens.
+        // It is awaited with the next one or at the end; until then nobody listens.
         writing.catch(() => undefined);
         files.set(rendition, file);
         task.progress?.postMessage({ done: files.size, total: renditions.length });
       }
     }
+    await writing;
   } catch (error) {
     await writing.catch(() => undefined);
     throw error;
   }
-  return {
-    files: renditions.map((rendition) => files.get(rendition)).filter((file) => file !== undefined),
-    writing,
-  };
+  return renditions.map((rendition) => files.get(rendition)).filter((file) => file !== undefined);
 }
 
 function bySelection(renditions: readonly RenditionTask[]): RenditionTask[][] {
