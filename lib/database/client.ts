@@ -129,7 +129,7 @@ function unavailable(what: string, cause?: unknown): Problem {
 // connections, shutdowns, and the read-only state of a server that is being failed over.
 const UNREACHABLE_STATES = /^(08...|53300|57P0.|25006)$/;
 const UNREACHABLE_CODES =
-  /^(CONNECT_TIMEOUT|CONNECTION_(CLOSED|ENDED|DESTROYED)|E(CONNREFUSED|CONNRESET|CONNABORTED|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|NOENT|AI_AGAIN))$/;
+  /^(CONNECT_TIMEOUT|CONNECTION_(CLOSED|ENDED|DESTROYED)|E(CONNREFUSED|CONNRESET|CONNABORTED|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|NOENT|AGAIN|AI_AGAIN))$/;
 
 /**
  * Turns what the driver throws into a problem where it is about reaching the server, or a tenant's quota; else

@@ -29,6 +29,15 @@ export function fitsSocket(folder: string): boolean {
   return Buffer.byteLength(socketPath(folder, MAX_PORT)) <= MAX_PATH_BYTES && !folder.includes(',');
 }
 
+/**
+ * The embedded server by TCP, for answers without end: a connection over TCP holds megabytes, which can be read in
+ * large pieces, and a Unix socket 208 KiB in Linux, which has the sender wait for its reader after each of them.
+ */
+export function overTcp(url: string): string {
+  const { username, password, port, pathname } = new URL(url);
+  return `postgres://${username}:${password}@127.0.0.1:${port}${pathname}`;
+}
+
 function socketPath(folder: string, port: number): string {
   return `${folder}/.s.PGSQL.${port}`;
 }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { type Database, databaseProblem } from '../database/client.js';
+import { overTcp } from '../database/connect.js';
 import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
@@ -176,13 +177,15 @@ export async function openCopy(
 ): Promise<Copy> {
   signal.throwIfAborted();
   const abandoned = new AbortController();
+  const { databaseUrl, isOurs, seenBy } = deps;
+  const target = { databaseUrl: isOurs ? overTcp(databaseUrl) : databaseUrl, seenBy };
   try {
     const connections = await within(
-      connectExport(deps, Math.min(LANES, statements.length), AbortSignal.any([signal, abandoned.signal])),
+      connectExport(target, Math.min(LANES, statements.length), AbortSignal.any([signal, abandoned.signal])),
       START_MS,
       () => unavailable('did not answer in time'),
     );
-    if (deps.isOurs) for (const { pid } of connections) void standBack(pid, EXPORT_NICE);
+    if (isOurs) for (const { pid } of connections) void standBack(pid, EXPORT_NICE);
     const copy = new Copy(deps, connections, statements);
     const leave = (): void => void copy.destroy();
     signal.addEventListener('abort', leave, { once: true });

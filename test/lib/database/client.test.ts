@@ -122,6 +122,7 @@ t.test('only what is about reaching the server is a 503', async (t) => {
   const coded = (code: string) => databaseProblem(Object.assign(new Error('server'), { code }));
   for (const code of [
     'ECONNREFUSED',
+    'EAGAIN',
     'CONNECT_TIMEOUT',
     'CONNECTION_CLOSED',
     '08006',

@@ -2,6 +2,7 @@ import { chmod, chown, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
+import { overTcp } from '../../../lib/database/connect.js';
 import { connect, start, startElsewhere } from '../../helpers/embedded-postgres.js';
 import { temporaryFolder } from '../../helpers/services.js';
 
@@ -44,6 +45,8 @@ t.test(
     t.equal(decodeURIComponent(new URL(near.url).hostname), join(dataDir, 'cluster'));
     const [row] = await connect(t, near.url)`select inet_client_addr() as address`;
     t.same(row, { address: null }, 'no address: a socket');
+    const [other] = await connect(t, overTcp(near.url))`select inet_client_addr() as address`;
+    t.same(other, { address: '127.0.0.1' }, 'and by TCP for who asks');
 
     const far = await start(t, join(dataDir, 'f'.repeat(107)));
     t.equal(new URL(far.url).hostname, '127.0.0.1');
