@@ -14,7 +14,8 @@ import { type ServiceOptions, startService } from '../helpers/service.js';
 
 /** Three APIs and two workers on one database and one queue. */
 export async function severalProcesses(t: Test, options: ServiceOptions): Promise<void> {
-  const env = { ALLOW_PRIVATE_HOSTS: 'true' };
+  // Five processes that do everything for the first time share the machine with those of another test.
+  const env = { ALLOW_PRIVATE_HOSTS: 'true', STATEMENT_TIMEOUT_MS: '10000' };
   const first = await startService(t, { ...options, env });
   const together = { ...options, databaseUrl: first.databaseUrl, dataDir: first.dataDir };
   const [second, third] = await Promise.all(
