@@ -18,6 +18,7 @@ import { measureSandbox } from './bench/sandbox.js';
 import { stopServices } from './bench/service.js';
 import { measureStart } from './bench/start.js';
 import { measureTus } from './bench/tus.js';
+import { ensureRedis } from './ensure-test-services.js';
 
 /**
  * `npm run bench`: measures the service on this machine, each pair of figures side by side in one run,
@@ -78,6 +79,7 @@ async function onEach(
   { backends }: Options,
   one: (backend: Options['backends'][number]) => Promise<Figure[]>,
 ): Promise<Figure[]> {
+  if (backends.includes('redis')) await ensureRedis();
   const figures: Figure[] = [];
   for (const backend of backends) figures.push(...(await one(backend)));
   return figures;

@@ -30,10 +30,15 @@ export async function ensureTestServices(): Promise<void> {
   }
 }
 
+/** Makes sure of `redis-server` alone, for benches. @throws Error with the command to type */
+export async function ensureRedis(): Promise<void> {
+  if (!(await onPath('redis-server'))) await install(['redis-server']);
+}
+
 async function install(packages: readonly string[]): Promise<void> {
   const debian = await onPath('apt-get');
   if (!debian || process.getuid?.() !== 0) throw toBeInstalled(packages, debian);
-  console.error(`Installing ${packages.join(' and ')} for the tests …`);
+  console.error(`Installing ${packages.join(' and ')} …`);
   await withoutServiceStart(async () => {
     const options = ['--yes', '--no-install-recommends'];
     if (!(await apt('update')) || !(await apt('install', ...options, ...packages)))
@@ -44,7 +49,7 @@ async function install(packages: readonly string[]): Promise<void> {
 function toBeInstalled(packages: readonly string[], debian: boolean): Error {
   const names = packages.join(' ');
   return new Error(
-    `The tests need ${packages.join(' and ')}. Install with:\n\n  ${installCommand(names, debian)}\n`,
+    `To be installed first: ${packages.join(' and ')}.\n\n  ${installCommand(names, debian)}\n`,
   );
 }
 
