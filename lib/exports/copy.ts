@@ -99,6 +99,11 @@ export class Copy extends Readable {
     return this.#lanes.reduce((sum, { rows }) => sum + rows, 0);
   }
 
+  /** How many of the statements were read to their end. */
+  get statementsRead(): number {
+    return this.#current;
+  }
+
   /** Takes a block back whose bytes are not needed any more, so that its memory is used again. */
   recycle(block: Buffer): void {
     this.#memory.give(block);

@@ -20,6 +20,8 @@ export interface ExportStream {
   readonly recycle: (chunk: Buffer) => void;
   /** How many rows PostgreSQL has sent so far. */
   readonly rows: () => number;
+  /** How many of its parts were read so far. */
+  readonly partsRead: () => number;
   /** Resolves when its connection has ended, however the export did. */
   readonly released: Promise<void>;
 }
@@ -45,6 +47,7 @@ export async function openExport(
     bytes: framed(copy, format),
     recycle: (chunk) => copy.recycle(chunk),
     rows: () => Math.max(0, copy.rows - (format.format === 'csv' ? 1 : 0)),
+    partsRead: () => copy.statementsRead,
     released: copy.released,
   };
 }

@@ -1,12 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { availableCpus } from '../../lib/cpus.js';
 import { Problem } from '../../lib/errors.js';
 import { exportContentTypes, exportFilename } from '../../lib/exports/format.js';
+import { partsOf } from '../../lib/exports/parts.js';
 import { openExport } from '../../lib/exports/stream.js';
 import { readStreamQuery, streamQuerySchema } from '../../lib/exports/stream-query.js';
 import { clientGone } from '../../lib/http/client-gone.js';
 import { contentDisposition } from '../../lib/http/content-disposition.js';
 
 const RETRY_AFTER_SECONDS = 5;
+/** How many are copied by two backends each: as far as there is a CPU for every one of those. */
+const STREAMS_IN_PARTS = Math.floor(availableCpus() / 2);
 
 const bytes = { schema: { type: 'string', contentEncoding: 'binary' } };
 
@@ -42,9 +46,11 @@ const stream: FastifyPluginAsyncTypebox<{ databaseUrl: string }> = async (app, {
         seenBy: app.config.rowSecurity === 'on' ? request.tenantId : undefined,
       };
       const gone = clientGone(reply.raw);
-      const started = request.timings.measure('db', () =>
-        openExport(deps, request.tenantId, wanted, format, gone),
-      );
+      const inParts = streams <= STREAMS_IN_PARTS;
+      const started = request.timings.measure('db', async () => {
+        const parts = inParts ? await partsOf(app.database, request.tenantId, wanted) : undefined;
+        return openExport(deps, request.tenantId, wanted, format, gone, parts);
+      });
       const over = (): void => void streams--;
       started.then(({ released }) => released.then(over), over);
       const { bytes } = await started;
