@@ -7,7 +7,7 @@ import { exportDatasets, readExportRequest } from '../../../lib/exports/request.
 import { csvStatement, jsonStatement } from '../../../lib/exports/statement.js';
 import { outsider } from '../../../lib/keys/caller.js';
 import { exportJob } from './jobs.js';
-import { drain, openStream, openUrl, readStream } from './streams.js';
+import { openStream, readStream, readUrl } from './streams.js';
 
 /** What is measured, and against what: a ratio of seconds. */
 export interface Pair {
@@ -73,7 +73,7 @@ function others({ origin, cursorOrigin, folder }: Ground): Pair[] {
       peer: 'cursor and JSON.stringify',
       least: 4,
       ours: () => readStream(origin, 'format=csv'),
-      theirs: async () => drain(await openUrl(cursorOrigin)),
+      theirs: () => readUrl(cursorOrigin),
     },
     {
       what: 'export job, CSV',

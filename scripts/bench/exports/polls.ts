@@ -3,7 +3,7 @@ import type { Photograph } from '../photographs.js';
 import type { Service } from '../service.js';
 import { quantile } from '../statistics.js';
 import { completed, photoAt, upload } from '../upload.js';
-import { readerElsewhere } from './streams.js';
+import { readStream } from './streams.js';
 
 const CLIENTS = 4;
 const SECONDS = 3;
@@ -31,8 +31,8 @@ export async function pollLatencies(service: Service, job: string, rounds: numbe
   for (let round = 0; round < rounds; round++) {
     found.alone.push(quantile(await poll(url, SECONDS), 0.99));
     let over = false;
-    const read = await readerElsewhere(service.origin, 'format=csv', STREAMS);
-    const reading = read().finally(() => {
+    const streams = Array.from({ length: STREAMS }, () => readStream(service.origin, 'format=csv'));
+    const reading = Promise.all(streams).finally(() => {
       over = true;
     });
     const latencies: number[] = [];
