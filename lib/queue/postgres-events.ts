@@ -11,14 +11,23 @@ const READ_EVERY_MS = 10;
 const MOST_READ = 5_000;
 
 const LAST = 'select coalesce(max(id), 0)::text as id from event where queue = $1';
+/**
+ * How far back is looked again, in ids: an event has its id before it is committed, and those of other transactions
+ * that have later ones may be read meanwhile.
+ */
+const LOOK_BACK = 64;
+
 // An event of a new job tells whoever follows a tenant's jobs to look, and one look finds them all. Those of a job
 // that is begun anew are kept, as somebody may know it otherwise: its key is longer than an id (see queue.ts).
 const NEWS = `
-with page as (select id, event, data from event where queue = $1 and id > $2 order by id limit $3)
-select id::text, event, data, (select count(*)::integer from page) as read from page
-where id = (select max(id) from page)
+with page as (
+  select id, event, data from event
+  where queue = $1 and id > $2 and id <> all($3::bigint[]) order by id limit $4
+), news as (select count(*)::integer as read, max(id) as last from page where id > $5)
+select id::text, event, data, read from page, news
+where id = last
   or not (event = 'added' or event = 'waiting' and length(data ->> 'jobId') = ${ID_LENGTH})
-order by page.id`;
+order by id`;
 
 /**
  * Has events read as they come: BullMQ's own reader asks after each of them whether there is another one, and every
@@ -45,7 +54,7 @@ interface EventRow {
   readonly id: string;
   readonly event: string;
   readonly data: object | null;
-  /** How many events there were, these among them. */
+  /** How many there were that are later than those before, whether they are told of or not. */
   readonly read: number;
 }
 
@@ -61,6 +70,12 @@ export class EventReader {
   #isFlooded = false;
   /** Where it began. */
   #from: Promise<string> | undefined;
+  /** The last id that was read. */
+  #last: bigint | undefined;
+  /** Nothing from there back is looked for. */
+  #first = 0n;
+  /** What was told of that is looked at again. */
+  #told: bigint[] = [];
 
   constructor(pool: PgPool, queue: string) {
     this.#pool = pool;
@@ -81,15 +96,35 @@ export class EventReader {
     if (this.#isFlooded) await delay(READ_EVERY_MS);
     if (!this.#hasNews) await this.#news(blockMs);
     if (this.#isClosed) return null;
+    const rows = await this.#readAfter(BigInt(from));
+    return rows.length === 0 ? null : [[this.#queue, rows.map(entryOf)]];
+  }
+
+  /** @param from where BullMQ is, which knows of none that came late */
+  async #readAfter(from: bigint): Promise<readonly EventRow[]> {
+    if (this.#last === undefined) this.#first = from;
+    const last = largest(from, this.#last ?? from);
     this.#hasNews = false;
-    const { rows } = await this.#pool.query<EventRow>(NEWS, [this.#queue, from, MOST_READ]).catch((error) => {
-      this.#hasNews = true;
-      throw error;
-    });
+    const { rows } = await this.#pool
+      .query<EventRow>(NEWS, [
+        this.#queue,
+        largest(this.#first, last - BigInt(LOOK_BACK)),
+        this.#told,
+        MOST_READ,
+        last,
+      ])
+      .catch((error) => {
+        this.#hasNews = true;
+        throw error;
+      });
     const [{ read } = { read: 0 }] = rows;
     this.#isFlooded = read >= FLOOD;
-    if (read === MOST_READ) this.#hasNews = true;
-    return rows.length === 0 ? null : [[this.#queue, rows.map(entryOf)]];
+    if (read >= MOST_READ - LOOK_BACK) this.#hasNews = true;
+    const told = rows.map(({ id }) => BigInt(id));
+    this.#last = told.reduce(largest, last);
+    const back = this.#last - BigInt(LOOK_BACK);
+    this.#told = [...this.#told, ...told].filter((id) => id > back);
+    return rows;
   }
 
   /** Ends a reading that waits. */
@@ -153,6 +188,10 @@ export class EventReader {
       };
     });
   }
+}
+
+function largest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 /** An event as BullMQ's reader takes it: its id, and the names and values of its fields in turn. */
