@@ -11,7 +11,7 @@ import { contentDisposition } from '../../lib/http/content-disposition.js';
 const RETRY_AFTER_SECONDS = 5;
 /**
  * How many are copied by two backends each, as far as there is a CPU for every one of those: of what is compressed.
- * Its network carries a fifth, so that one backend is what bounds it; of the rest, a second would mostly read ahead.
+ * Its network carries a fraction, so that one backend is what bounds it; of the rest, a second would mostly read ahead.
  */
 const STREAMS_IN_PARTS = Math.floor(availableCpus() / 2);
 const COMPRESSED = /\b(br|gzip)\b/;
