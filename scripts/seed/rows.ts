@@ -29,6 +29,11 @@ export interface SeedOptions {
 const CHUNK_IMAGES = 25_000;
 /** What a connection may hold of a chunk: its temporary tables and sorts then never touch the disk. */
 const CHUNK_MEMORY = '64MB';
+/**
+ * After so many the tables are vacuumed: pages that were written since the last checkpoint need not go to
+ * the write-ahead log as a whole, as those would that are vacuumed at the end.
+ */
+const VACUUM_IMAGES = 100_000;
 /** PostgreSQL runs an insert on one CPU. */
 const CONNECTIONS = 2;
 
@@ -61,6 +66,7 @@ export async function seedRows(options: SeedOptions): Promise<void> {
     let next = 0;
     let done = 0;
     let written = 0;
+    let vacuumed = 0;
     const work = async (): Promise<void> => {
       while (next < images) {
         const first = next;
@@ -72,11 +78,17 @@ export async function seedRows(options: SeedOptions): Promise<void> {
         if (wrote) written += last - first;
         done += last - first;
         onProgress(done);
+        if (done - vacuumed < VACUUM_IMAGES) continue;
+        vacuumed = done;
+        await sql`vacuum (freeze) blobs, images, renditions, jobs`;
       }
     };
     await Promise.all(Array.from({ length: CONNECTIONS }, work)).catch(failSeed);
     if (written === 0) throw thereAlready();
-    await Promise.all([tidy(sql, ['images', 'blobs']), tidy(sql, ['jobs', 'renditions'])]);
+    await Promise.all([
+      sql`vacuum (freeze, analyze) blobs, images`,
+      sql`vacuum (freeze, analyze) renditions, jobs`,
+    ]);
   } finally {
     await sql.end({ timeout: 5 });
   }
@@ -105,7 +117,7 @@ async function maySkipForeignKeys(sql: Sql): Promise<boolean> {
 }
 
 // The presets resize to WebP whatever the original is, so their canonical options are the same for all.
-const presetRows: readonly PresetRow[] = builtInPresets.slice(0, 3).map(({ name, options }, index) => {
+const presetRows: readonly PresetRow[] = builtInPresets.slice(0, 2).map(({ name, options }, index) => {
   const source = {
     contentType: 'image/jpeg',
     width: 1,
@@ -125,11 +137,6 @@ const presetRows: readonly PresetRow[] = builtInPresets.slice(0, 3).map(({ name,
     hash: optionsHash(canonical),
   };
 });
-
-/** What autovacuum would do in a while: the planner's statistics, and the map of what all can see. */
-async function tidy(sql: Sql, tables: readonly string[]): Promise<void> {
-  for (const table of tables) await sql`vacuum (analyze) ${sql(table)}`;
-}
 
 function failSeed(error: unknown): never {
   throw systemErrorCode(error) === '23505' ? thereAlready(error) : error;

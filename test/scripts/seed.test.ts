@@ -25,7 +25,7 @@ test('rows of every kind, none of them waiting for work', async (t) => {
       (select count(distinct content_type)::integer from images) >= 4 as types,
       (select count(*) from images where metadata ? 'place') > 300 as places,
       (select max(created_at) - min(created_at) > interval '700 days' from images) as spread,
-      (select count(*) from renditions) > 200 as renditions,
+      (select count(*) from renditions) > 80 as renditions,
       (select array_agg(distinct state order by state) from jobs) as states,
       (select bool_and(started_at >= created_at and finished_at >= started_at) from jobs) as in_order`;
   t.strictSame(counts, {
