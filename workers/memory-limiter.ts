@@ -10,25 +10,24 @@ const SHELL = '/bin/sh';
  * What asks for more gets none: libvips and V8 then fail or end the process, and the machine lives on.
  *
  * @param limitMb MiB; 0 is none
- * @returns nothing where the system sets no such limit, which is logged
+ * @param execArgv what Node is started with
+ * @returns no limit where the system sets none, which is logged
  */
-export function memoryLimiter(limitMb: number, log: Logger): Pick<ForkOptions, 'execPath' | 'execArgv'> {
-  if (limitMb === 0) return {};
+export function memoryLimiter(
+  limitMb: number,
+  execArgv: readonly string[],
+  log: Logger,
+): Pick<ForkOptions, 'execPath' | 'execArgv'> {
+  const unlimited = { execArgv: [...execArgv] };
+  if (limitMb === 0) return unlimited;
   const kib = String(limitMb * 1024);
   if (process.platform !== 'linux' || !setsLimit(kib)) {
     log.warn({ limitMb }, 'this system does not limit the memory of the worker process');
-    return {};
+    return unlimited;
   }
   return {
     execPath: SHELL,
-    execArgv: [
-      '-c',
-      'ulimit -d "$1" && shift && exec "$@"',
-      SHELL,
-      kib,
-      process.execPath,
-      ...process.execArgv,
-    ],
+    execArgv: ['-c', 'ulimit -d "$1" && shift && exec "$@"', SHELL, kib, process.execPath, ...execArgv],
   };
 }
 

@@ -37,12 +37,19 @@ const STABLE_MS = 30_000;
 const METRICS_TIMEOUT_MS = 1_000;
 
 /**
+ * A worker's heap is small, and what a job leaves there is soon garbage. By itself V8 lets that gather, 60 MiB of it
+ * in the first 1,750 images, before it collects it all: so it may grow by a fifth of what is live, and young objects
+ * have 4 MiB, where they had 16.
+ */
+const HEAP_FLAGS = ['--heap-growing-percent=20', '--max-semi-space-size=4'];
+
+/**
  * Starts the worker process and restarts it, with back-off, whenever it dies. Pixels are decoded only
  * there: a native crash takes that process, its threads and nothing else.
  */
 export function startSupervisor(options: SupervisorOptions): Supervisor {
   const { config, databaseUrl, log } = options;
-  const launcher = memoryLimiter(config.workerMemoryMb, log);
+  const launcher = memoryLimiter(config.workerMemoryMb, [...process.execArgv, ...HEAP_FLAGS], log);
   const waiting = new Map<number, (metrics: MetricsSnapshot) => void>();
   let child: ChildProcess | undefined;
   let restart: NodeJS.Timeout | undefined;

@@ -29,7 +29,7 @@ const HANG_MS = 60_000;
 export async function openJudge(): Promise<Judge> {
   const folder = await mkdtemp(join(tmpdir(), 'halftone-hostile-'));
   const path = join(folder, 'file');
-  const launcher = memoryLimiter(MEMORY_MB, recordingLogger().log);
+  const launcher = memoryLimiter(MEMORY_MB, process.execArgv, recordingLogger().log);
   let child: ChildProcess | undefined;
 
   const running = (): ChildProcess => {

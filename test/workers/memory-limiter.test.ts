@@ -6,12 +6,10 @@ import { recordingLogger } from '../helpers/events.js';
 
 const entry = new URL('../helpers/hungry-process.js', import.meta.url);
 const env = { PATH: process.env['PATH'] };
-// The child would have the loaders of the test runner too, whose thread may be the one that gets no more.
-process.execArgv = [];
 
 t.test('a process gets no more memory than its limit, and can tell', async (t) => {
   const { log, lines } = recordingLogger();
-  const child = fork(entry, { ...memoryLimiter(512, log), env });
+  const child = fork(entry, { ...memoryLimiter(512, [], log), env });
   const [mib] = await once(child, 'message');
   t.ok(mib > 100 && mib < 512, `it got ${mib} MiB`);
   await once(child, 'exit');
@@ -20,6 +18,6 @@ t.test('a process gets no more memory than its limit, and can tell', async (t) =
 
 t.test('no limit, no shell', async (t) => {
   const { log, lines } = recordingLogger();
-  t.same(memoryLimiter(0, log), {});
+  t.same(memoryLimiter(0, ['--flag'], log), { execArgv: ['--flag'] });
   t.same(lines.items, []);
 });
