@@ -3,7 +3,8 @@ import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { JobQueue, QueuedJob } from '../queue/queue.js';
-import type { JobRow, JobType, Priority } from './job.js';
+import { FairPlaces } from './fair-places.js';
+import type { JobRow, JobType } from './job.js';
 import { countQueued, markNotEnqueued } from './repository.js';
 
 /** What a dispatcher hands jobs to. */
@@ -23,11 +24,6 @@ export type Dispatched = Pick<
   'id' | 'tenantId' | 'type' | 'priority' | 'attemptsMax' | 'run' | 'runAt'
 >;
 
-// BullMQ has 2^21 priorities, and 0 goes first: three classes, and a place within each.
-const PLACES = 600_000;
-const QUEUE_PRIORITY: Readonly<Record<Priority, number>> = { high: 0, normal: PLACES, low: 2 * PLACES };
-// So many jobs of one tenant share a place: within it, first come, first served.
-const JOBS_A_PLACE = 8;
 /** Milliseconds before the second attempt: a receiver that is down stays so for longer than a database. */
 const BACKOFF_MS: Readonly<Record<JobType, number>> = {
   resize: 1_000,
@@ -51,9 +47,8 @@ const ADD_TIMEOUT_MS = 1_500;
 /** Many at once take longer, and nobody waits. */
 const ADD_MANY_TIMEOUT_MS = 30_000;
 
-/** The jobs of each tenant that wait. */
+/** How many jobs wait. */
 interface Backlog {
-  readonly byTenant: Map<string, number>;
   counted: number;
   /** Those that were asked for one by one: no members of a batch or import. */
   single: number;
@@ -63,16 +58,15 @@ interface Backlog {
 
 /**
  * Hands recorded jobs to the queue, and refuses new ones at the door while it cannot take them.
- *
- * Fair between tenants: the more jobs of a tenant wait, the further behind is the place that its next
- * one gets within its priority. Who has ten thousand waiting is overtaken by who has one.
+ * Their places there are fair between tenants: see {@link FairPlaces}.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   #answersUntil = 0;
   /** When jobs were nudged, of the last moment. */
   readonly #nudged = new Map<string, number>();
-  #backlog: Backlog = { byTenant: new Map(), counted: 0, single: 0, added: 0, freshUntil: NEVER };
+  readonly #places = new FairPlaces();
+  #backlog: Backlog = { counted: 0, single: 0, added: 0, freshUntil: NEVER };
   #counting: Promise<void> | undefined;
 
   constructor(options: DispatcherOptions) {
@@ -179,14 +173,12 @@ export class Dispatcher {
 
   /** A job's row as the queue takes it. */
   queued(job: Dispatched): QueuedJob {
-    const waiting = this.#backlog.byTenant.get(job.tenantId) ?? 0;
-    this.#backlog.byTenant.set(job.tenantId, waiting + 1);
     this.#backlog.added += 1;
     const delayMs = job.runAt ? Math.max(0, job.runAt.getTime() - Date.now()) : 0;
     return {
       id: job.id,
       run: job.run,
-      priority: QUEUE_PRIORITY[job.priority] + Math.min(PLACES - 1, Math.floor(waiting / JOBS_A_PLACE)),
+      priority: this.#places.take(job),
       attempts: job.attemptsMax,
       backoffMs: BACKOFF_MS[job.type],
       ...(delayMs > 0 && { delayMs }),
@@ -228,12 +220,25 @@ export class Dispatcher {
   async #readBacklog(): Promise<void> {
     const started = performance.now();
     const counts = await this.#options.database.query('jobs.countQueued', countQueued);
+    this.#places.look(counts, await this.#nextPriorities(new Set(counts.map(({ type }) => type))));
     const ended = performance.now();
-    const byTenant = new Map(counts.map(({ tenantId, count }) => [tenantId, count]));
     const counted = counts.reduce((sum, { count }) => sum + count, 0);
     const single = counted - counts.reduce((sum, { members }) => sum + members, 0);
     const freshUntil = ended + Math.max(COUNT_FRESH_MS, (ended - started) / COUNT_AT_MOST);
-    this.#backlog = { byTenant, counted, single, added: 0, freshUntil };
+    this.#backlog = { counted, single, added: 0, freshUntil };
+  }
+
+  /** Of the queues of these types, as far as they answer: without them places are those of a moment ago. */
+  async #nextPriorities(types: ReadonlySet<JobType>): Promise<Map<JobType, number | undefined>> {
+    const { queues, log } = this.#options;
+    const next = new Map<JobType, number | undefined>();
+    const ask = async (type: JobType): Promise<void> => {
+      next.set(type, await within(queues[type].nextPriority(), ADD_TIMEOUT_MS));
+    };
+    const unanswered = (error: unknown): void =>
+      log.debug({ err: error }, 'which job goes next is not known');
+    await Promise.all([...types].map((type) => ask(type).catch(unanswered)));
+    return next;
   }
 }
 

@@ -99,21 +99,25 @@ export async function findJob(sql: Executor, tenantId: string, id: string): Prom
   return row;
 }
 
-/** How many jobs of a tenant wait, and how many of them are members of a batch or import. */
-export interface QueuedCount {
-  readonly tenantId: string;
+/** How many jobs of a tenant, a type and a priority wait. */
+export interface QueuedCount extends Pick<JobRow, 'tenantId' | 'type' | 'priority'> {
   readonly count: number;
+  /** Those among them that do not wait for their time. */
+  readonly due: number;
+  /** Those among them that are members of a batch or import. */
   readonly members: number;
 }
 
 /**
- * How many jobs of each tenant wait: the backlog. Deliveries do not count: those to a receiver that is
+ * How many jobs wait: the backlog. Deliveries do not count: those to a receiver that is
  * down wait for a day, and that is no reason to turn work away.
  */
 export async function countQueued(sql: Executor): Promise<QueuedCount[]> {
   return sql<QueuedCount[]>`
-    select tenant_id, count(*) as count, count(parent_id) as members from jobs
-    where state in ('queued', 'active') and state = 'queued' and type <> 'notify' group by tenant_id`;
+    select tenant_id, type, priority, count(*) as count, count(parent_id) as members,
+      count(*) filter (where run_at is null or run_at <= now()) as due
+    from jobs where state in ('queued', 'active') and state = 'queued' and type <> 'notify'
+    group by tenant_id, type, priority`;
 }
 
 /** Which attempt of which job begins; the first is 1. */

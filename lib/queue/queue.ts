@@ -40,6 +40,8 @@ export interface JobQueue {
   add(jobs: readonly QueuedJob[]): Promise<void>;
   /** Whether the queue holds the job as waiting, delayed or active. */
   holds(job: JobRun): Promise<boolean>;
+  /** The priority of the job that goes next; undefined where none waits but those of priority 0. */
+  nextPriority(): Promise<number | undefined>;
   /** Forgets a job that is not active. */
   remove(job: JobRun): Promise<void>;
   /** Lets no consumer, in any process, take jobs; those that are active end. */
@@ -149,6 +151,7 @@ export function jobQueue<B extends IQueueBackend, C>(
       const state = await queue.getJobState(keyOf(job));
       return state !== 'unknown' && state !== 'completed' && state !== 'failed';
     },
+    nextPriority: async () => (await queue.getPrioritized(0, 0))[0]?.priority,
     remove: async (job) => {
       await queue.remove(keyOf(job));
     },
