@@ -2,7 +2,7 @@ import type { Database } from '../database/client.js';
 import { within } from '../deadline.js';
 import { Problem } from '../errors.js';
 import type { Logger } from '../logger.js';
-import type { JobQueue, QueuedJob } from '../queue/queue.js';
+import type { JobQueue, PriorityRange, QueuedJob } from '../queue/queue.js';
 import { FairPlaces } from './fair-places.js';
 import type { JobRow, JobType } from './job.js';
 import { countQueued, markNotEnqueued } from './repository.js';
@@ -220,7 +220,7 @@ export class Dispatcher {
   async #readBacklog(): Promise<void> {
     const started = performance.now();
     const counts = await this.#options.database.query('jobs.countQueued', countQueued);
-    this.#places.look(counts, await this.#nextPriorities(new Set(counts.map(({ type }) => type))));
+    this.#places.look(counts, await this.#ranges(new Set(counts.map(({ type }) => type))));
     const ended = performance.now();
     const counted = counts.reduce((sum, { count }) => sum + count, 0);
     const single = counted - counts.reduce((sum, { members }) => sum + members, 0);
@@ -228,17 +228,17 @@ export class Dispatcher {
     this.#backlog = { counted, single, added: 0, freshUntil };
   }
 
-  /** Of the queues of these types, as far as they answer: without them places are those of a moment ago. */
-  async #nextPriorities(types: ReadonlySet<JobType>): Promise<Map<JobType, number | undefined>> {
+  /** Where the queues of these types stand, as far as they answer: without them places are those of a moment ago. */
+  async #ranges(types: ReadonlySet<JobType>): Promise<Map<JobType, PriorityRange | undefined>> {
     const { queues, log } = this.#options;
-    const next = new Map<JobType, number | undefined>();
+    const ranges = new Map<JobType, PriorityRange | undefined>();
     const ask = async (type: JobType): Promise<void> => {
-      next.set(type, await within(queues[type].nextPriority(), ADD_TIMEOUT_MS));
+      ranges.set(type, await within(queues[type].waitingPriorities(), ADD_TIMEOUT_MS));
     };
     const unanswered = (error: unknown): void =>
-      log.debug({ err: error }, 'which job goes next is not known');
+      log.debug({ err: error }, 'what waits in the queue is not known');
     await Promise.all([...types].map((type) => ask(type).catch(unanswered)));
-    return next;
+    return ranges;
   }
 }
 

@@ -6,6 +6,7 @@ import type { Logger } from '../logger.js';
 import { type BoardQueues, boardQueues } from './board.js';
 import { openPatientPool } from './patient-pool.js';
 import { attentive } from './postgres-events.js';
+import { rangeInPostgres, rangeInRedis } from './priority-range.js';
 import {
   type ConsumerOptions,
   type Delivery,
@@ -103,7 +104,7 @@ function redisBackend(url: string, { role, log, applicationName }: QueueBackendO
     openQueue: (name) => {
       const queue = new Queue(name, { connection, prefix: PREFIX });
       survive(queue, log);
-      return jobQueue(queue);
+      return jobQueue(queue, () => rangeInRedis(connection, queue.toKey('prioritized')));
     },
     openConsumer: (name, process, options) => {
       const worker = new Worker(name, workerProcessor(process), {
@@ -166,7 +167,7 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
     openQueue: (name) => {
       const queue = new Queue(name, { connection: queues.pool }, createPostgresBackend);
       survive(queue, log);
-      return jobQueue(queue);
+      return jobQueue(queue, () => rangeInPostgres(queues.pool, name));
     },
     openConsumer: (name, process, options) => {
       readers.makeRoom(Math.min(options.concurrency, MAX_CONSUMER_CONNECTIONS));

@@ -31,6 +31,12 @@ export interface QueuedJob {
   readonly delayMs?: number;
 }
 
+/** Priorities of jobs that wait: that of the one that goes first, and that of the last. */
+export interface PriorityRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** Which run of which job. */
 export type JobRun = Pick<QueuedJob, 'id' | 'run'>;
 
@@ -40,8 +46,8 @@ export interface JobQueue {
   add(jobs: readonly QueuedJob[]): Promise<void>;
   /** Whether the queue holds the job as waiting, delayed or active. */
   holds(job: JobRun): Promise<boolean>;
-  /** The priority of the job that goes next; undefined where none waits but those of priority 0. */
-  nextPriority(): Promise<number | undefined>;
+  /** From which priority to which jobs wait; undefined where none does but those of priority 0. */
+  waitingPriorities(): Promise<PriorityRange | undefined>;
   /** Forgets a job that is not active. */
   remove(job: JobRun): Promise<void>;
   /** Lets no consumer, in any process, take jobs; those that are active end. */
@@ -122,9 +128,14 @@ function idOf(key: string): string {
   return key[ID_LENGTH] === RUN_MARK ? key.slice(0, ID_LENGTH) : key;
 }
 
-/** Wraps BullMQ's producer; generic because its classes carry the backend in their types. */
+/**
+ * Wraps BullMQ's producer; generic because its classes carry the backend in their types.
+ *
+ * @param waitingPriorities BullMQ tells only counts, and its PostgreSQL backend not the last in order
+ */
 export function jobQueue<B extends IQueueBackend, C>(
   queue: Queue<Payload, unknown, string, Payload, unknown, string, B, C>,
+  waitingPriorities: JobQueue['waitingPriorities'],
 ): JobQueue {
   return {
     add: async (jobs) => {
@@ -151,7 +162,7 @@ export function jobQueue<B extends IQueueBackend, C>(
       const state = await queue.getJobState(keyOf(job));
       return state !== 'unknown' && state !== 'completed' && state !== 'failed';
     },
-    nextPriority: async () => (await queue.getPrioritized(0, 0))[0]?.priority,
+    waitingPriorities,
     remove: async (job) => {
       await queue.remove(keyOf(job));
     },

@@ -40,7 +40,7 @@ export function silentQueue(taken: QueuedJob[] = []): JobQueue {
   return {
     add: async (jobs) => void taken.push(...jobs),
     holds: async ({ id, run = 0 }) => taken.some((job) => job.id === id && (job.run ?? 0) === run),
-    nextPriority: async () => undefined,
+    waitingPriorities: async () => undefined,
     remove: async () => {},
     every: async () => {},
     pause: async () => {},

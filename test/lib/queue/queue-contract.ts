@@ -62,6 +62,19 @@ export function queueContract(t: Test, address: QueueAddress): void {
     t.same(await deliveries.length(jobs.length), expected);
   });
 
+  t.test('it tells between which priorities jobs wait, 0 and those to come aside', async (t) => {
+    const { queue } = openTestQueue(t, address);
+    await queue.add([someJob({ priority: 0 })]);
+    await queue.add([someJob({ priority: 5, delayMs: 60_000 })]);
+    t.equal(await queue.waitingPriorities(), undefined);
+    await queue.add([
+      someJob({ priority: 2 ** 21 - 1 }),
+      someJob({ priority: 20 }),
+      someJob({ priority: 300 }),
+    ]);
+    t.same(await queue.waitingPriorities(), { first: 20, last: 2 ** 21 - 1 });
+  });
+
   t.test('a failure is tried again, each time later, until the attempts are used up', async (t) => {
     const { queue, consume } = openTestQueue(t, address);
     const deliveries = new Recorder<{ attempt: number; isLastAttempt: boolean; at: number }>();
