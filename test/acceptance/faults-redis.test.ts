@@ -1,8 +1,9 @@
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
+import type { Uploaded } from '../helpers/client.js';
 import { eventually } from '../helpers/events.js';
 import { countRows, hasty, jobEnd, jobWhen, newJob, post, storedFiles } from '../helpers/faults.js';
-import { noise } from '../helpers/pictures.js';
+import { bitmap } from '../helpers/pictures.js';
 import { startService } from '../helpers/service.js';
 import { startRedis } from '../helpers/services.js';
 
@@ -70,13 +71,15 @@ t.test('a job that the queue does not take after all is handed over by the maint
 });
 
 t.test('a Redis that forgets everything loses no job', async (t) => {
-  const slow = { renditions: [{ width: 800, format: 'avif', effort: 2 }] };
-  const first = await newJob(service.url, slow, await noise(1200, 900).png().toBuffer());
-  const jobs = [first.job];
-  while (jobs.length < 6) jobs.push((await newJob(service.url, parts)).job);
-  await jobWhen(service.url, first.job, ({ state }) => state !== 'queued');
+  const slow = { renditions: [{ width: 600, format: 'avif', effort: 2 }] };
+  const jobs: Uploaded['job'][] = [];
+  for (const each of await Promise.all(Array.from({ length: 6 }, () => bitmap(1200, 900)))) {
+    jobs.push((await newJob(service.url, slow, each)).job);
+  }
+  const [first, last] = [jobs.at(0), jobs.at(-1)];
+  if (!first || !last) throw new Error('no job was made');
+  await jobWhen(service.url, first, ({ state }) => state !== 'queued');
   await admin.flushall();
-  const last = jobs.at(-1) ?? first.job;
   t.equal((await jobWhen(service.url, last, () => true)).state, 'queued', 'it was still to come');
   for (const job of jobs) t.match(await jobEnd(service.url, job), { state: 'completed' });
   t.equal(
