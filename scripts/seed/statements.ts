@@ -114,8 +114,6 @@ export async function isThere(sql: TransactionSql, chunk: Chunk): Promise<boolea
 /** Makes the images of a chunk in a temporary table. */
 export async function prepareImages(sql: TransactionSql, chunk: Chunk): Promise<void> {
   await sql`create temp table seeded on commit drop as ${imagesOf(sql, chunk)}`;
-  // Nobody but us looks at a temporary table, and without statistics the joins are planned badly.
-  await sql`analyze seeded (id)`;
 }
 
 /** Inserts the prepared images, and a row for the bytes of each. */
@@ -129,7 +127,10 @@ export async function insertImages(sql: TransactionSql): Promise<void> {
     from seeded`;
 }
 
-/** Inserts renditions of every eighth image, one or two each, under the ids that a job gives them: what a million images leave time for. */
+/**
+ * Inserts renditions of every eighth image, one or two each, under the ids that a job gives them. More of them
+ * would take the time that a million images are to take.
+ */
 export async function insertRenditions(sql: TransactionSql, presets: readonly PresetRow[]): Promise<void> {
   await sql`
     create temp table rendered on commit drop as
