@@ -1,20 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { constants, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { availableParallelism, constants, tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import t from 'tap';
 import { startEmbeddedPostgres } from '../lib/database/embedded-postgres.js';
-import { makeTemplate } from '../test/helpers/database.js';
+import { makeTemplate } from '../test/helpers/migrate.js';
 import { startRedisServer } from '../test/helpers/redis-server.js';
+import { bundleTests } from './bundle-tests.js';
 import { ensureTestServices } from './ensure-test-services.js';
 
-// `npm test`: one PostgreSQL and one Redis for all test files, then tap with the arguments given.
+// `npm test`: one PostgreSQL and one Redis for all test files, each file in a process of its own, under tap.
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const tapProgram = join(root, 'node_modules/.bin/tap');
+const compiled = join(root, 'dist/test');
+const SIDE_BY_SIDE = Math.max(2, Math.floor(availableParallelism() / 2));
+const TIMEOUT_SECONDS = 180;
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 const stopRequest = new AbortController();
@@ -33,38 +36,95 @@ try {
 
 async function main(): Promise<number> {
   await ensureTestServices();
-  if (await tapLoadsTypeScript()) await tap(['build']);
+  const asked = process.argv.slice(2).map((file) => resolve(file));
+  const files = asked.length > 0 ? asked : await allFiles();
+  const bundles = await bundleTests(root, files);
   const folder = await mkdtemp(join(tmpdir(), 'halftone-tests-'));
   cleanUps.push(() => rm(folder, { recursive: true, force: true }));
   const redis = await startRedisServer(folder);
   cleanUps.push(() => redis.kill());
-  const database = await startEmbeddedPostgres({
-    dataDir: join(folder, 'postgres'),
-    log: () => {},
-    durable: false,
+  const { server, env } = await preparePostgres(folder);
+  cleanUps.push(() => server.stop());
+  const named = files.map((file, index) => ({ name: relative(root, file), bundle: bundles[index] ?? file }));
+  return run(named, { ...env, TEST_REDIS_URL: redis.url });
+}
+
+/**
+ * Starts the PostgreSQL that files share. Those of their own are copies of its folder as it was before, and their
+ * databases copies of one: both with the newest schema.
+ */
+async function preparePostgres(folder: string) {
+  const dataDir = join(folder, 'postgres');
+  const cluster = join(folder, 'copied');
+  const start = () => startEmbeddedPostgres({ dataDir, log: () => {}, durable: false });
+  const first = await start();
+  const template = await makeTemplate(first.url);
+  await first.stop();
+  await cp(dataDir, cluster, { recursive: true });
+  const server = await start();
+  return { server, env: { TEST_CLUSTER: cluster, TEST_DATABASE_URL: server.url, TEST_TEMPLATE: template } };
+}
+
+async function allFiles(): Promise<string[]> {
+  const files = await readdir(compiled, { recursive: true });
+  return files
+    .filter((file) => file.endsWith('.test.js'))
+    .sort()
+    .map((file) => join(compiled, file));
+}
+
+/** A file of tests. */
+interface TestFile {
+  readonly name: string;
+  readonly bundle: string;
+}
+
+/** Runs files of tests, some of them side by side. @returns the exit code */
+async function run(files: readonly TestFile[], env: Readonly<Record<string, string>>): Promise<number> {
+  t.register();
+  t.setTimeout(0);
+  t.jobs = SIDE_BY_SIDE;
+  const told = tell();
+  const running = files.map(({ name, bundle }) =>
+    // tap's hooks, for coverage and mocks, make a process load twice as long: it starts without them.
+    t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', bundle], {
+      name,
+      buffered: true,
+      at: null,
+      timeout: TIMEOUT_SECONDS * 1000,
+      env: { ...process.env, ...env, TAP_TIMEOUT: String(TIMEOUT_SECONDS) },
+    }),
+  );
+  stopRequest.signal.addEventListener('abort', () => {
+    for (const { subtest } of running) {
+      subtest?.proc?.kill(stopRequest.signal.reason);
+      subtest?.on('process', (child) => child.kill(stopRequest.signal.reason));
+    }
   });
-  cleanUps.push(() => database.stop());
-  const env = {
-    TEST_DATABASE_URL: database.url,
-    TEST_TEMPLATE: await makeTemplate(database.url),
-    TEST_REDIS_URL: redis.url,
-  };
-  return tap(process.argv.slice(2), env);
+  await Promise.all(running);
+  t.end();
+  await told;
+  if (stopRequest.signal.aborted) return signalCode(stopRequest.signal.reason);
+  return t.passing() ? 0 : 1;
 }
 
-/**
- * Whether tap is still as npm installs it, with the TypeScript plugin that .taprc switches off. tap
- * builds itself anew when it notices, but too late for the run that noticed.
- */
-async function tapLoadsTypeScript(): Promise<boolean> {
-  const fromTap = createRequire(createRequire(import.meta.url).resolve('tap'));
-  return (await readFile(fromTap.resolve('@tapjs/test/test-built'), 'utf8')).includes('@tapjs/typescript');
+/** Shows what tap says: in a terminal as its reporter does, elsewhere as it is. @returns when all is told */
+async function tell(): Promise<void> {
+  if (process.stdout.isTTY) {
+    const reporter = spawn(join(root, 'node_modules/.bin/tap'), ['-'], {
+      cwd: root,
+      stdio: ['pipe', 'inherit', 'inherit'],
+    });
+    t.pipe(reporter.stdin);
+    await once(reporter, 'exit');
+  } else {
+    const output = new PassThrough();
+    t.pipe(output);
+    await passOn(output);
+  }
 }
 
-/**
- * Passes on what tap writes where there is no terminal, and says last what failed: among 12,000 lines nobody finds
- * it.
- */
+/** Passes it on, and says last what failed: among 12,000 lines nobody finds it. */
 async function passOn(output: Readable): Promise<void> {
   const failures: string[] = [];
   for await (const line of createInterface({ input: output })) {
@@ -72,22 +132,6 @@ async function passOn(output: Readable): Promise<void> {
     if (/^ *not ok /.test(line)) failures.push(line);
   }
   if (failures.length > 0) console.log(['Failed:', ...failures].join('\n'));
-}
-
-/** Runs tap to its end. @returns its exit code */
-async function tap(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
-  if (stopRequest.signal.aborted) return signalCode(stopRequest.signal.reason);
-  const child = spawn(tapProgram, args, {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ['inherit', process.stdout.isTTY ? 'inherit' : 'pipe', 'inherit'],
-  });
-  stopRequest.signal.addEventListener('abort', () => child.kill(stopRequest.signal.reason));
-  const [[code, signal]] = await Promise.all([
-    once(child, 'exit'),
-    child.stdout ? passOn(child.stdout) : undefined,
-  ]);
-  return code ?? signalCode(signal);
 }
 
 /** The exit code by which a shell reports a signal. */

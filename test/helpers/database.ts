@@ -1,42 +1,23 @@
 import type { Test } from 'tap';
 import { type Database, type DatabaseOptions, openDatabase } from '../../lib/database/client.js';
-import { migrate } from '../../lib/database/migrate.js';
-import { prepareTenantRole } from '../../lib/database/tenant-role.js';
-import { migrateQueues } from '../../lib/queue/backend.js';
 import { recordingLogger } from './events.js';
-import { run, sharedPostgres, type Teardown, testDatabase } from './services.js';
+import { sharedPostgres, type Teardown, testDatabase } from './services.js';
 
-// From dist/test/helpers, like the entry's from dist.
-const migrations = new URL('../../../migrations/', import.meta.url);
-
-/** Brings a test's database to the newest schema, queue and all. */
-export async function migrateTestDatabase(url: string): Promise<void> {
-  await migrate({ url, folder: migrations, after: migrateQueues, log: recordingLogger().log });
-}
-
-const TEMPLATE = 'halftone_template';
 let template: Promise<string> | undefined;
-
-/** Makes the database that those of tests are copies of: to copy takes a tenth of the time to migrate. @returns its name */
-export async function makeTemplate(server: string): Promise<string> {
-  await run(server, `create database ${TEMPLATE}`);
-  const url = new URL(server);
-  url.pathname = `/${TEMPLATE}`;
-  await migrateTestDatabase(url.href);
-  // It is the server's: services that start side by side find it there.
-  const database = open(url.href);
-  await database.transaction('tenants.prepareRole', prepareTenantRole);
-  await database.close();
-  return TEMPLATE;
-}
 
 /** A database of this test alone that has the newest schema. @returns its connection string */
 export async function migratedDatabase(t: Teardown): Promise<string> {
-  // `npm test` makes one for all files.
-  template ??= process.env['TEST_TEMPLATE']
-    ? Promise.resolve(process.env['TEST_TEMPLATE'])
-    : sharedPostgres().then(makeTemplate);
+  template ??= sharedTemplate();
   return testDatabase(t, await template);
+}
+
+/** `npm test` makes one for all files. */
+async function sharedTemplate(): Promise<string> {
+  const made = process.env['TEST_TEMPLATE'];
+  if (made !== undefined) return made;
+  // Half of all that a test would load, and seldom needed.
+  const { makeTemplate } = await import('./migrate.js');
+  return makeTemplate(await sharedPostgres());
 }
 
 /** A pool on a database of this test, migrated; both go with it. */

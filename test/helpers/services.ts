@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { cp, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectPostgres } from '../../lib/database/connect.js';
@@ -35,6 +35,11 @@ export async function testDatabase(t: Teardown, template = 'template1'): Promise
   const name = uniqueName();
   await run(server, `create database ${name} template ${template}`);
   t.teardown(() => dropDatabase(server, name));
+  return onDatabase(server, name);
+}
+
+/** Another database of the same server. @returns its connection string */
+export function onDatabase(server: string, name: string): string {
   const url = new URL(server);
   url.pathname = `/${name}`;
   return url.href;
@@ -68,11 +73,14 @@ export interface TestPostgres {
 }
 
 /**
- * Starts a PostgreSQL for this test alone, which the test may stop. One that is crashed wants to be
+ * Starts a PostgreSQL for this test alone, which the test may stop. Under `npm test` its schema is the newest: it is a
+ * copy, which takes a tenth of the time to make one. One that is crashed wants to be
  * `durable`, or it loses what it had acknowledged.
  */
 export async function startPostgres(t: Teardown, { durable = false } = {}): Promise<TestPostgres> {
   const dataDir = await temporaryFolder(t);
+  const made = process.env['TEST_CLUSTER'];
+  if (made !== undefined) await cp(made, dataDir, { recursive: true });
   const start = (): Promise<EmbeddedPostgres> => startEmbeddedPostgres({ dataDir, log: () => {}, durable });
   let server = await start();
   t.teardown(() => server.stop());

@@ -4,7 +4,8 @@ import { test } from 'tap';
 import { connectPostgres } from '../../lib/database/connect.js';
 import { renditionId } from '../../lib/renditions/canonical.js';
 import { seedRows } from '../../scripts/seed/rows.js';
-import { migratedDatabase, migrateTestDatabase } from '../helpers/database.js';
+import { migratedDatabase } from '../helpers/database.js';
+import { migrateTestDatabase } from '../helpers/migrate.js';
 import { startPostgres } from '../helpers/services.js';
 
 const IMAGES = 600;

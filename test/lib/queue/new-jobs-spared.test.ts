@@ -5,7 +5,7 @@ import { PREFIX } from '../../../lib/queue/backend.js';
 import { BullmqPool } from '../../../lib/queue/bullmq-pool.js';
 import { EventReader } from '../../../lib/queue/postgres-events.js';
 import { newsOfRedis } from '../../../lib/queue/redis-events.js';
-import { migrateTestDatabase } from '../../helpers/database.js';
+import { migrateTestDatabase } from '../../helpers/migrate.js';
 import { openTestQueue, type QueueAddress, someJob } from '../../helpers/queue.js';
 import { testDatabase, testRedisUrl } from '../../helpers/services.js';
 

@@ -2,7 +2,7 @@ import pg from 'pg';
 import t from 'tap';
 import { BullmqPool } from '../../../lib/queue/bullmq-pool.js';
 import { EventReader } from '../../../lib/queue/postgres-events.js';
-import { migrateTestDatabase } from '../../helpers/database.js';
+import { migrateTestDatabase } from '../../helpers/migrate.js';
 import { testDatabase } from '../../helpers/services.js';
 
 const QUEUE = 'some';

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
-import { migrateTestDatabase } from '../../helpers/database.js';
 import { eventually, Recorder } from '../../helpers/events.js';
+import { migrateTestDatabase } from '../../helpers/migrate.js';
 import { openTestQueue, type QueueAddress, someJob } from '../../helpers/queue.js';
 import { startPostgres, startRedis } from '../../helpers/services.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { migrateTestDatabase } from '../../helpers/database.js';
+import { migrateTestDatabase } from '../../helpers/migrate.js';
 import { testDatabase } from '../../helpers/services.js';
 import { queueContract } from './queue-contract.js';
 import { queueListenerContract } from './queue-listener-contract.js';
