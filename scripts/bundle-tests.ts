@@ -36,6 +36,7 @@ export async function bundleTests(root: string, files: readonly string[]): Promi
     sourcemap: true,
     sourcesContent: false,
     external: (await readFile(join(root, 'scripts/not-bundled.txt'), 'utf8')).trim().split('\n'),
+    alias: { 'async-hook-domain': join(outbase, 'helpers/no-domain.js') },
     banner: { js: banner },
     plugins: [whereItWas(join(root, 'dist')), unmapped],
     logLevel: 'warning',

@@ -8,7 +8,7 @@ import { noise } from '../helpers/pictures.js';
 import { open } from '../helpers/raw-http.js';
 import { startService } from '../helpers/service.js';
 
-const service = await startService(t);
+const service = await startService(t, { env: { ROLE: 'api' } });
 const api = await openApi(service.url);
 
 /** The files of the store that the API process has open now. */

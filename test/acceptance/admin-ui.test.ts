@@ -43,6 +43,6 @@ for (const backend of ['PostgreSQL', 'Redis']) {
 }
 
 t.test('without ADMIN_UI there is none', async (t) => {
-  const service = await startService(t, { env: { RESIZE_THREADS: '1' } });
+  const service = await startService(t, { env: { ROLE: 'api' } });
   t.equal((await fetch(`${service.url}/admin/queues`)).status, 404);
 });

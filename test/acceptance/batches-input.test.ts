@@ -6,7 +6,7 @@ import { picture } from '../helpers/pictures.js';
 import { startService } from '../helpers/service.js';
 import { askBatch } from './batches.js';
 
-const service = await startService(t);
+const service = await startService(t, { env: { ROLE: 'api' } });
 const api = await openApi(service.url);
 const image = (await upload(api, await picture())).body.image.id;
 const asked = { images: [image], presets: ['thumbnail'] };

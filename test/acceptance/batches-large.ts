@@ -11,8 +11,8 @@ import { noise } from '../helpers/pictures.js';
 import { type Service, type ServiceOptions, startService } from '../helpers/service.js';
 import { type Asked, askBatch, membersOf, resultOf } from './batches.js';
 
-const MANY = 2_500;
-const COUNT = 12;
+const MANY = 1_500;
+const COUNT = 8;
 /** A moment of work. */
 const slow = { width: 800, format: 'webp', effort: 6 };
 /** What comes after: an export of one format. */

@@ -10,7 +10,7 @@ import { exchange, open } from '../helpers/raw-http.js';
 import { filesLeft, startService } from '../helpers/service.js';
 import { uniqueName } from '../helpers/services.js';
 
-const service = await startService(t);
+const service = await startService(t, { env: { ROLE: 'api' } });
 const api = await openApi(service.url);
 
 await t.test('an upload that is cut off half-way leaves no row and no file', async (t) => {

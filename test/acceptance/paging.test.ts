@@ -5,7 +5,7 @@ import { type Answer, openApi } from '../helpers/contract.js';
 import { picture } from '../helpers/pictures.js';
 import { startService } from '../helpers/service.js';
 
-const service = await startService(t);
+const service = await startService(t, { env: { ROLE: 'api' } });
 const api = await openApi(service.url);
 
 const add = async (): Promise<string> => (await upload(api, await picture())).body.image.id;

@@ -14,7 +14,7 @@ async function fetched(api: Api, url: string): Promise<Job> {
 }
 
 await t.test('only public addresses, however they are spelled', async (t) => {
-  const service = await startService(t);
+  const service = await startService(t, { env: { ROLE: 'api' } });
   const api = await openApi(service.url);
   for (const url of [
     'http://127.0.0.1/',

@@ -3,7 +3,7 @@ import type { ProblemBody } from '../helpers/client.js';
 import { openApi } from '../helpers/contract.js';
 import { startService } from '../helpers/service.js';
 
-const service = await startService(t);
+const service = await startService(t, { env: { ROLE: 'api' } });
 const api = await openApi(service.url);
 const make = (url: string) =>
   api<ProblemBody>('/v1/webhooks', { method: 'POST', json: { url, events: ['*'] } });

@@ -7,7 +7,7 @@ import { startService } from '../helpers/service.js';
 
 type Shown = Webhook & { readonly secret: string };
 
-const service = await startService(t, { env: { ALLOW_PRIVATE_HOSTS: 'true' } });
+const service = await startService(t, { env: { ROLE: 'api', ALLOW_PRIVATE_HOSTS: 'true' } });
 const api = await openApi(service.url);
 
 const make = (url: string, events: readonly string[] = ['*']) =>

@@ -1,6 +1,5 @@
 import { text } from 'node:stream/consumers';
-import t, { type Test } from 'tap';
-import type { Database } from '../../../lib/database/client.js';
+import t from 'tap';
 import { partsOf } from '../../../lib/exports/parts.js';
 import { exportDatasets, readExportRequest } from '../../../lib/exports/request.js';
 import { openExport } from '../../../lib/exports/stream.js';
@@ -15,22 +14,14 @@ const IMAGES = 40_000;
 const imagesIn = (order: 'createdAt' | '-createdAt', filters = {}) =>
   readExportRequest(exportDatasets.images, { sort: order, fields: 'id,createdAt', ...filters }, outsider);
 
-async function seeded(t: Test): Promise<{ url: string; database: Database }> {
-  const { url, database } = await openTestDatabase(t);
-  await seedRows({ url, images: IMAGES, seed: 1, onProgress: () => {} });
-  return { url, database };
-}
+const { url, database } = await openTestDatabase(t);
+await seedRows({ url, images: IMAGES, seed: 1, onProgress: () => {} });
 
-const run = (database: Database, statement: string) =>
-  database.query('test', (sql) => sql.unsafe<{ time: Date }[]>(statement));
+const run = (statement: string) => database.query('test', (sql) => sql.unsafe<{ time: Date }[]>(statement));
 
 t.test('an export in parts is the export in one piece, whatever PostgreSQL knows of the table', async (t) => {
-  const { url, database } = await seeded(t);
   const deps = { databaseUrl: url, database, log: recordingLogger().log };
-  const [middle] = await run(
-    database,
-    'select created_at as time from images order by 1 offset 10000 limit 1',
-  );
+  const [middle] = await run('select created_at as time from images order by 1 offset 10000 limit 1');
   const after = { createdAfter: middle?.time.toISOString() };
   const countsOf: number[] = [];
   const assertSame = async (what: string, request: ReturnType<typeof imagesIn>): Promise<void> => {
@@ -47,27 +38,25 @@ t.test('an export in parts is the export in one piece, whatever PostgreSQL knows
     }
   };
 
-  await run(database, 'analyze images');
+  await run('analyze images');
   await assertSame('newest first', imagesIn('-createdAt'));
   await assertSame('oldest first', imagesIn('createdAt'));
   await assertSame('all but the oldest', imagesIn('createdAt', after));
   t.same(countsOf.splice(0), [4, 4, 3]);
 
-  await run(database, "update images set created_at = created_at + interval '10 years' where bytes % 3 = 0");
+  await run("update images set created_at = created_at + interval '10 years' where bytes % 3 = 0");
   await assertSame('times that the sample does not know', imagesIn('-createdAt'));
-  await run(database, "update images set created_at = '2026-01-01'");
+  await run("update images set created_at = '2026-01-01'");
   await assertSame('one time', imagesIn('-createdAt'));
   t.ok(countsOf.every((count) => count > 0));
 });
 
 t.test('parts are about as large as each other where rows are not spread evenly', async (t) => {
-  const { database } = await seeded(t);
   // Half of all rows are of the last hour of years.
   await run(
-    database,
     `update images set created_at = now() - case when bytes % 2 = 0 then interval '1 hour' else interval '9 years' end * random()`,
   );
-  await run(database, 'analyze images');
+  await run('analyze images');
   const parts = await partsOf(database, 'default', imagesIn('createdAt'));
   t.same(
     parts.map(({ isFirst }) => isFirst),
@@ -85,8 +74,8 @@ t.test('parts are about as large as each other where rows are not spread evenly'
 });
 
 t.test('an export that is small, or of nobody, is one part', async (t) => {
-  const { database } = await openTestDatabase(t);
-  t.same(await partsOf(database, 'default', imagesIn('-createdAt')), [
+  const { database: empty } = await openTestDatabase(t);
+  t.same(await partsOf(empty, 'default', imagesIn('-createdAt')), [
     { isFirst: true, from: undefined, before: undefined },
   ]);
 });
