@@ -13,7 +13,7 @@ trap 'rm -rf "$made"' EXIT
 touch "$made/.built"
 
 # Outside of it stays (not-bundled.txt) what has files of its own beside its code: binaries, threads, pages. And the
-# API of OpenTelemetry, that an SDK and we speak of one.
+# API of OpenTelemetry, that an SDK and we speak of one. sharp asks for its binary by the name of a package: inside.
 # One character beyond Latin-1, in a comment of somebody's, and V8 holds the whole file at two bytes a character: so
 # no comments, and escapes. Names stay, and lines stay short enough for a stack to say where it was.
 # The entries lie side by side, so that each finds the others as it does among its sources.

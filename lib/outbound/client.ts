@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Problem, systemErrorCode } from '../errors.js';
-import { guardedConnector } from './connect.js';
-import { type Connections, keptConnections, newConnections } from './connections.js';
+import type { Connections } from './connections.js';
 import { remoteProblem } from './failures.js';
 import { headersFor, type SentHeaders } from './headers.js';
 import { readAtMost } from './read-at-most.js';
@@ -62,9 +61,14 @@ const REDIRECT_MS = 1_000;
 export function openOutbound(rules: OutboundRules, options: OutboundOptions = {}): Outbound {
   const { keepAlive = false, resolve = rules.allowPrivateHosts ? systemResolver : publicResolver() } =
     options;
-  const connect = guardedConnector(rules, resolve, CONNECT_TIMEOUT_MS);
-  const fresh = newConnections(connect);
-  const kept = keepAlive ? keptConnections(connect) : undefined;
+  let opened: ReturnType<typeof open> | undefined;
+  // undici is half of all that a worker would load, and many never ask anybody: it comes with the first request.
+  async function open() {
+    const { guardedConnector } = await import('./connect.js');
+    const { keptConnections, newConnections } = await import('./connections.js');
+    const connect = guardedConnector(rules, resolve, CONNECT_TIMEOUT_MS);
+    return { fresh: newConnections(connect), kept: keepAlive ? keptConnections(connect) : undefined };
+  }
 
   async function ask(wanted: OutboundRequest): Promise<OutboundAnswer> {
     const timeout = AbortSignal.timeout(wanted.timeoutMs);
@@ -90,6 +94,8 @@ export function openOutbound(rules: OutboundRules, options: OutboundOptions = {}
   }
 
   async function askOne(target: URL, wanted: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {
+    opened ??= open();
+    const { fresh, kept } = await opened;
     if (!kept || wanted.method === 'POST') return askBy(fresh, target, wanted, signal);
     try {
       return await askBy(kept, target, wanted, signal);
@@ -101,7 +107,8 @@ export function openOutbound(rules: OutboundRules, options: OutboundOptions = {}
   }
 
   const close = async (): Promise<void> => {
-    await Promise.all([fresh.close(), kept?.close()]);
+    const connections = await opened;
+    await Promise.all([connections?.fresh.close(), connections?.kept?.close()]);
   };
   return { ask, close };
 }
