@@ -1,5 +1,5 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
@@ -12,22 +12,30 @@ const banner =
 // "Everything here is line 1 of nothing."
 const emptyMap = Buffer.from(JSON.stringify({ version: 3, sources: [''], mappings: 'A' })).toString('base64');
 
+/** Files that tests start, in processes and threads of their own. */
+const STARTED = /^(test\/.*-(process|worker|thread)|workers\/(resize|export))\.js$/;
+const URL_BESIDE = /new URL\('([^']+)', import\.meta\.url\)/g;
+
 /**
- * Bundles compiled files of tests, with tap and all that they import, into a folder that is emptied before.
+ * Bundles compiled files of tests, with tap and all that they import, and what they start, into a folder that is
+ * emptied before.
  *
  * @param root the project's folder
  * @param files below `dist/test`
  * @returns the bundle's file for each of them, in their order
  */
 export async function bundleTests(root: string, files: readonly string[]): Promise<string[]> {
-  const outdir = join(root, 'bundle.tests');
-  const outbase = join(root, 'dist/test');
+  const [compiled, outdir] = [join(root, 'dist'), join(root, 'bundle.tests')];
   await rm(outdir, { recursive: true, force: true });
+  const all = await readdir(compiled, { recursive: true });
+  const started = all.filter((file) => STARTED.test(file)).map((file) => join(compiled, file));
+  const bundled = (file: string): string => join(outdir, relative(compiled, file));
+  const entries = new Map([...files, ...started].map((file) => [file, bundled(file)]));
   await build({
     absWorkingDir: root,
-    entryPoints: [...files],
+    entryPoints: [...entries.keys()],
     outdir,
-    outbase,
+    outbase: compiled,
     bundle: true,
     splitting: true,
     platform: 'node',
@@ -36,26 +44,35 @@ export async function bundleTests(root: string, files: readonly string[]): Promi
     sourcemap: true,
     sourcesContent: false,
     external: (await readFile(join(root, 'scripts/not-bundled.txt'), 'utf8')).trim().split('\n'),
-    alias: { 'async-hook-domain': join(outbase, 'helpers/no-domain.js') },
+    alias: { 'async-hook-domain': join(compiled, 'test/helpers/no-domain.js') },
     banner: { js: banner },
-    plugins: [whereItWas(join(root, 'dist')), unmapped],
+    plugins: [whereItWas(compiled, entries), unmapped],
     logLevel: 'warning',
   });
-  return files.map((file) => join(outdir, relative(outbase, file)));
+  return files.map(bundled);
 }
 
-/** Our own modules find what lies beside them as they do unbundled. */
-function whereItWas(folder: string): Plugin {
+/** Our own modules find what lies beside them as they do unbundled; of what is bundled, the bundle. */
+function whereItWas(folder: string, entries: ReadonlyMap<string, string>): Plugin {
   return {
     name: 'where-it-was',
     setup: ({ onLoad }) => {
       onLoad({ filter: /\.js$/ }, async ({ path }) => {
         if (!path.startsWith(folder)) return undefined;
-        const url = JSON.stringify(pathToFileURL(path).href);
-        return { contents: (await readFile(path, 'utf8')).replaceAll('import.meta.url', url) };
+        const beside = (found: string, file: string): string => {
+          const bundle = entries.get(resolve(dirname(path), file));
+          return bundle === undefined ? found : `new URL(${urlOf(bundle)})`;
+        };
+        const code = await readFile(path, 'utf8');
+        return { contents: code.replace(URL_BESIDE, beside).replaceAll('import.meta.url', urlOf(path)) };
       });
     },
   };
+}
+
+/** As a literal. */
+function urlOf(path: string): string {
+  return JSON.stringify(pathToFileURL(path).href);
 }
 
 /** Stacks name our lines, not those of libraries: Node reads a map whole, and theirs would be nine tenths of it. */

@@ -14,7 +14,7 @@ import { type Asked, askBatch, membersOf, resultOf } from './batches.js';
 const MANY = 1_500;
 const COUNT = 8;
 /** A moment of work. */
-const slow = { width: 800, format: 'webp', effort: 6 };
+const slow = { width: 800, format: 'webp', effort: 4 };
 /** What comes after: an export of one format. */
 const steps = [{ export: { dataset: 'renditions', format: 'csv' } }];
 

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasty, jobEnd, newJob } from '../helpers/faults.js';
 import { plain } from '../helpers/pictures.js';
-import { KILLS_WIDTH, startPoisoned } from '../helpers/poison.js';
+import { startPoisoned } from '../helpers/poison.js';
+import { KILLS_WIDTH } from '../helpers/poison-widths.js';
 import { startPostgres } from '../helpers/services.js';
 import { type Fault, type FaultRun, Findings } from './fault.js';
 

@@ -1,6 +1,7 @@
 import { hasty, jobEnd, newJob } from '../helpers/faults.js';
 import { plain } from '../helpers/pictures.js';
-import { HANGS_ONCE_WIDTH, startPoisoned } from '../helpers/poison.js';
+import { startPoisoned } from '../helpers/poison.js';
+import { HANGS_ONCE_WIDTH } from '../helpers/poison-widths.js';
 import { startPostgres } from '../helpers/services.js';
 import { type Fault, type FaultRun, Findings } from './fault.js';
 

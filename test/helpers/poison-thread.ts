@@ -7,7 +7,7 @@ import {
   TaskSignal,
 } from '../../lib/renditions/render-task.js';
 import resize from '../../workers/resize.js';
-import { HANGS_ONCE_WIDTH, KILLS_WIDTH } from './poison.js';
+import { HANGS_ONCE_WIDTH, KILLS_WIDTH } from './poison-widths.js';
 
 /** A resize thread like any other, but for two widths. */
 export default async function poisoned(task: RenderTask): Promise<RenderOutcome> {

@@ -6,11 +6,6 @@ import { type LogLine, Recorder, recordingLogger } from './events.js';
 import { type Service, type ServiceOptions, startService } from './service.js';
 import type { Teardown } from './services.js';
 
-/** A picture of this width kills the process of the thread that decodes it. */
-export const KILLS_WIDTH = 666;
-/** A picture of this width stops the first thread that decodes it for good. */
-export const HANGS_ONCE_WIDTH = 667;
-
 /** An API, and a worker whose threads can be poisoned. */
 export interface PoisonedService {
   readonly service: Service;
