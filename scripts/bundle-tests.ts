@@ -12,6 +12,12 @@ const banner =
 // "Everything here is line 1 of nothing."
 const emptyMap = Buffer.from(JSON.stringify({ version: 3, sources: [''], mappings: 'A' })).toString('base64');
 
+/** A bundled file of tests: what it is known by, which is where it was compiled to, and where it is. */
+export interface TestBundle {
+  readonly name: string;
+  readonly path: string;
+}
+
 /** Files that tests start, in processes and threads of their own. */
 const STARTED = /^(test\/.*-(process|worker|thread)|workers\/(resize|export))\.js$/;
 const URL_BESIDE = /new URL\('([^']+)', import\.meta\.url\)/g;
@@ -22,9 +28,8 @@ const URL_BESIDE = /new URL\('([^']+)', import\.meta\.url\)/g;
  *
  * @param root the project's folder
  * @param files below `dist/test`
- * @returns the bundle's file for each of them, in their order
  */
-export async function bundleTests(root: string, files: readonly string[]): Promise<string[]> {
+export async function bundleTests(root: string, files: readonly string[]): Promise<TestBundle[]> {
   const [compiled, outdir] = [join(root, 'dist'), join(root, 'bundle.tests')];
   await rm(outdir, { recursive: true, force: true });
   const all = await readdir(compiled, { recursive: true });
@@ -49,7 +54,7 @@ export async function bundleTests(root: string, files: readonly string[]): Promi
     plugins: [whereItWas(compiled, entries), unmapped],
     logLevel: 'warning',
   });
-  return files.map(bundled);
+  return files.map((file) => ({ name: relative(root, file), path: bundled(file) }));
 }
 
 /** Our own modules find what lies beside them as they do unbundled; of what is bundled, the bundle. */

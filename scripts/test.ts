@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { availableParallelism, constants, tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PassThrough, type Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import t from 'tap';
 import { startEmbeddedPostgres } from '../lib/database/embedded-postgres.js';
 import { makeTemplate } from '../test/helpers/migrate.js';
 import { startRedisServer } from '../test/helpers/redis-server.js';
-import { bundleTests } from './bundle-tests.js';
+import { bundleTests, type TestBundle } from './bundle-tests.js';
 import { ensureTestServices } from './ensure-test-services.js';
 
 // `npm test`: one PostgreSQL and one Redis for all test files, each file in a process of its own, under tap.
@@ -47,10 +47,8 @@ async function main(): Promise<number> {
   await chmod(folder, 0o711);
   const redis = await startRedisServer(folder);
   cleanUps.push(() => redis.kill());
-  const { server, env } = await preparePostgres(folder);
-  cleanUps.push(() => server.stop());
-  const named = files.map((file, index) => ({ name: relative(root, file), bundle: bundles[index] ?? file }));
-  return run(named, { ...env, TEST_REDIS_URL: redis.url, TMPDIR: folder });
+  const env = await preparePostgres(folder);
+  return run(bundles, { ...env, TEST_REDIS_URL: redis.url, TMPDIR: folder });
 }
 
 /** Where databases and stores of tests may lie: in memory where there is room, as some disks take five times as long. */
@@ -62,17 +60,21 @@ async function roomyFolder(): Promise<string> {
 /**
  * Starts the PostgreSQL that files share. Those of their own are copies of its folder as it was before, and their
  * databases copies of one: both with the newest schema.
+ *
+ * @returns how the files find it, as variables of the environment
  */
 async function preparePostgres(folder: string) {
   const dataDir = join(folder, 'postgres');
   const cluster = join(folder, 'copied');
   const start = () => startEmbeddedPostgres({ dataDir, log: () => {}, durable: false });
   const first = await start();
+  cleanUps.push(() => first.stop());
   const template = await makeTemplate(first.url);
   await first.stop();
   await cp(dataDir, cluster, { recursive: true });
   const server = await start();
-  return { server, env: { TEST_CLUSTER: cluster, TEST_DATABASE_URL: server.url, TEST_TEMPLATE: template } };
+  cleanUps.push(() => server.stop());
+  return { TEST_CLUSTER: cluster, TEST_DATABASE_URL: server.url, TEST_TEMPLATE: template };
 }
 
 async function allFiles(): Promise<string[]> {
@@ -83,21 +85,15 @@ async function allFiles(): Promise<string[]> {
     .map((file) => join(compiled, file));
 }
 
-/** A file of tests. */
-interface TestFile {
-  readonly name: string;
-  readonly bundle: string;
-}
-
 /** Runs files of tests, some of them side by side. @returns the exit code */
-async function run(files: readonly TestFile[], env: Readonly<Record<string, string>>): Promise<number> {
+async function run(files: readonly TestBundle[], env: Readonly<Record<string, string>>): Promise<number> {
   t.register();
   t.setTimeout(0);
   t.jobs = SIDE_BY_SIDE;
   const told = tell();
-  const running = files.map(({ name, bundle }) =>
+  const running = files.map(({ name, path }) =>
     // tap's hooks, for coverage and mocks, make a process load twice as long: it starts without them.
-    t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', bundle], {
+    t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', path], {
       name,
       buffered: true,
       at: null,
