@@ -101,19 +101,18 @@ function redisBackend(url: string, { role, log, applicationName }: QueueBackendO
   if (!connection) throw new Error('unreachable');
   return {
     kind: 'redis',
-    openQueue: (name) => {
-      const queue = new Queue(name, { connection, prefix: PREFIX });
-      survive(queue, log);
-      return jobQueue(queue, () => rangeInRedis(connection, queue.toKey('prioritized')));
-    },
+    openQueue: (name) =>
+      jobQueue(
+        () => surviving(new Queue(name, { connection, prefix: PREFIX }), log),
+        (queue) => rangeInRedis(connection, queue.toKey('prioritized')),
+      ),
     openConsumer: (name, process, options) => {
       const worker = new Worker(name, workerProcessor(process), {
         connection,
         prefix: PREFIX,
         ...workerOptions(options),
       });
-      survive(worker, log);
-      return jobConsumer(worker, options);
+      return jobConsumer(surviving(worker, log), options);
     },
     listen: (name, listener) => {
       const reader = connect(true);
@@ -123,8 +122,7 @@ function redisBackend(url: string, { role, log, applicationName }: QueueBackendO
         { connection: reader, prefix: PREFIX, blockingTimeout: EVENTS_BLOCK_MS },
         sparing(createRedisBackend, newsOfRedis(reader, PREFIX)),
       );
-      survive(events, log);
-      const { close } = queueSubscription(events, listener);
+      const { close } = queueSubscription(surviving(events, log), listener);
       // A reader that waits to reconnect never tells BullMQ that it has ended.
       return { close: () => within(close(), ANSWER_TIMEOUT_MS).catch(() => reader.disconnect()) };
     },
@@ -164,23 +162,21 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
   probe.on('error', (error) => log.debug({ err: error }, 'queue connection'));
   return {
     kind: 'postgres',
-    openQueue: (name) => {
-      const queue = new Queue(name, { connection: queues.pool }, createPostgresBackend);
-      survive(queue, log);
-      return jobQueue(queue, () => rangeInPostgres(queues.pool, name));
-    },
+    openQueue: (name) =>
+      jobQueue(
+        () => surviving(new Queue(name, { connection: queues.pool }, createPostgresBackend), log),
+        () => rangeInPostgres(queues.pool, name),
+      ),
     openConsumer: (name, process, options) => {
       readers.makeRoom(Math.min(options.concurrency, MAX_CONSUMER_CONNECTIONS));
       const more = { connection: readers.pool, ...workerOptions(options) };
       const worker = new Worker(name, workerProcessor(process), more, createPostgresBackend);
-      survive(worker, log);
-      return jobConsumer(worker, options);
+      return jobConsumer(surviving(worker, log), options);
     },
     listen: (name, listener) => {
       const more = { connection: readers.pool, blockingTimeout: NOTIFIED_BLOCK_MS };
       const events = new QueueEvents(name, more, attentive(createPostgresBackend, readers.pool));
-      survive(events, log);
-      return queueSubscription(events, listener);
+      return queueSubscription(surviving(events, log), listener);
     },
     openBoard: (names) =>
       boardQueues(
@@ -197,6 +193,10 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
 }
 
 /** An `error` event without a listener would end the process; these are about connections that come back. */
-function survive(part: { on(event: 'error', listener: (error: Error) => void): unknown }, log: Logger): void {
+function surviving<Part extends { on(event: 'error', listener: (error: Error) => void): unknown }>(
+  part: Part,
+  log: Logger,
+): Part {
   part.on('error', (error) => log.warn({ err: error }, 'queue'));
+  return part;
 }
