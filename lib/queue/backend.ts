@@ -101,18 +101,19 @@ function redisBackend(url: string, { role, log, applicationName }: QueueBackendO
   if (!connection) throw new Error('unreachable');
   return {
     kind: 'redis',
-    openQueue: (name) =>
-      jobQueue(
-        () => surviving(new Queue(name, { connection, prefix: PREFIX }), log),
-        (queue) => rangeInRedis(connection, queue.toKey('prioritized')),
-      ),
+    openQueue: (name) => {
+      const queue = new Queue(name, { connection, prefix: PREFIX });
+      survive(queue, log);
+      return jobQueue(queue, () => rangeInRedis(connection, queue.toKey('prioritized')));
+    },
     openConsumer: (name, process, options) => {
       const worker = new Worker(name, workerProcessor(process), {
         connection,
         prefix: PREFIX,
         ...workerOptions(options),
       });
-      return jobConsumer(surviving(worker, log), options);
+      survive(worker, log);
+      return jobConsumer(worker, options);
     },
     listen: (name, listener) => {
       const reader = connect(true);
@@ -122,7 +123,8 @@ function redisBackend(url: string, { role, log, applicationName }: QueueBackendO
         { connection: reader, prefix: PREFIX, blockingTimeout: EVENTS_BLOCK_MS },
         sparing(createRedisBackend, newsOfRedis(reader, PREFIX)),
       );
-      const { close } = queueSubscription(surviving(events, log), listener);
+      survive(events, log);
+      const { close } = queueSubscription(events, listener);
       // A reader that waits to reconnect never tells BullMQ that it has ended.
       return { close: () => within(close(), ANSWER_TIMEOUT_MS).catch(() => reader.disconnect()) };
     },
@@ -162,21 +164,23 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
   probe.on('error', (error) => log.debug({ err: error }, 'queue connection'));
   return {
     kind: 'postgres',
-    openQueue: (name) =>
-      jobQueue(
-        () => surviving(new Queue(name, { connection: queues.pool }, createPostgresBackend), log),
-        () => rangeInPostgres(queues.pool, name),
-      ),
+    openQueue: (name) => {
+      const queue = new Queue(name, { connection: queues.pool }, createPostgresBackend);
+      survive(queue, log);
+      return jobQueue(queue, () => rangeInPostgres(queues.pool, name));
+    },
     openConsumer: (name, process, options) => {
       readers.makeRoom(Math.min(options.concurrency, MAX_CONSUMER_CONNECTIONS));
       const more = { connection: readers.pool, ...workerOptions(options) };
       const worker = new Worker(name, workerProcessor(process), more, createPostgresBackend);
-      return jobConsumer(surviving(worker, log), options);
+      survive(worker, log);
+      return jobConsumer(worker, options);
     },
     listen: (name, listener) => {
       const more = { connection: readers.pool, blockingTimeout: NOTIFIED_BLOCK_MS };
       const events = new QueueEvents(name, more, attentive(createPostgresBackend, readers.pool));
-      return queueSubscription(surviving(events, log), listener);
+      survive(events, log);
+      return queueSubscription(events, listener);
     },
     openBoard: (names) =>
       boardQueues(
@@ -193,10 +197,6 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
 }
 
 /** An `error` event without a listener would end the process; these are about connections that come back. */
-function surviving<Part extends { on(event: 'error', listener: (error: Error) => void): unknown }>(
-  part: Part,
-  log: Logger,
-): Part {
+function survive(part: { on(event: 'error', listener: (error: Error) => void): unknown }, log: Logger): void {
   part.on('error', (error) => log.warn({ err: error }, 'queue'));
-  return part;
 }

@@ -128,37 +128,19 @@ function idOf(key: string): string {
   return key[ID_LENGTH] === RUN_MARK ? key.slice(0, ID_LENGTH) : key;
 }
 
-/** BullMQ's producer; generic because its classes carry the backend in their types. */
-type BullmqQueue<B extends IQueueBackend, C> = Queue<
-  Payload,
-  unknown,
-  string,
-  Payload,
-  unknown,
-  string,
-  B,
-  C
->;
-
 /**
- * Wraps BullMQ's producer. It is opened by the first who needs it: a process that begins has a dozen, each of which
- * would have a connection at once to say that it is there.
+ * Wraps BullMQ's producer; generic because its classes carry the backend in their types.
  *
  * @param waitingPriorities BullMQ tells only counts, and its PostgreSQL backend not the last in order
  */
 export function jobQueue<B extends IQueueBackend, C>(
-  open: () => BullmqQueue<B, C>,
-  waitingPriorities: (queue: BullmqQueue<B, C>) => Promise<PriorityRange | undefined>,
+  queue: Queue<Payload, unknown, string, Payload, unknown, string, B, C>,
+  waitingPriorities: JobQueue['waitingPriorities'],
 ): JobQueue {
-  let opened: BullmqQueue<B, C> | undefined;
-  const queue = (): BullmqQueue<B, C> => {
-    opened ??= open();
-    return opened;
-  };
   return {
     add: async (jobs) => {
       const entries = jobs.map(({ priority, attempts, backoffMs, delayMs = 0, ...job }) => ({
-        name: queue().name,
+        name: queue.name,
         data: {},
         opts: {
           jobId: keyOf(job),
@@ -173,32 +155,32 @@ export function jobQueue<B extends IQueueBackend, C>(
       }));
       const [only] = entries;
       // The statement for many costs PostgreSQL twenty times the one for a single job.
-      if (only && entries.length === 1) await queue().add(only.name, only.data, only.opts);
-      else await queue().addBulk(entries);
+      if (only && entries.length === 1) await queue.add(only.name, only.data, only.opts);
+      else await queue.addBulk(entries);
     },
     holds: async (job) => {
-      const state = await queue().getJobState(keyOf(job));
+      const state = await queue.getJobState(keyOf(job));
       return state !== 'unknown' && state !== 'completed' && state !== 'failed';
     },
-    waitingPriorities: () => waitingPriorities(queue()),
+    waitingPriorities,
     remove: async (job) => {
-      await queue().remove(keyOf(job));
+      await queue.remove(keyOf(job));
     },
-    pause: () => queue().pause(),
-    resume: () => queue().resume(),
-    isPaused: () => queue().isPaused(),
-    drain: () => queue().drain(true),
+    pause: () => queue.pause(),
+    resume: () => queue.resume(),
+    isPaused: () => queue.isPaused(),
+    drain: () => queue.drain(true),
     every: async (ms, name) => {
       // After the clock was set back its next run is as far away as the clock was moved.
-      const { next = 0 } = (await queue().getJobScheduler(name)) ?? {};
-      if (next > Date.now() + FAR_INTERVALS * ms) await queue().removeJobScheduler(name);
-      await queue().upsertJobScheduler(
+      const { next = 0 } = (await queue.getJobScheduler(name)) ?? {};
+      if (next > Date.now() + FAR_INTERVALS * ms) await queue.removeJobScheduler(name);
+      await queue.upsertJobScheduler(
         name,
         { every: ms },
         { name, opts: { removeOnComplete: true, removeOnFail: true } },
       );
     },
-    close: async () => opened?.close(),
+    close: () => queue.close(),
   };
 }
 
