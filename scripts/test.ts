@@ -87,6 +87,7 @@ async function allFiles(): Promise<string[]> {
 
 /** Runs files of tests, some of them side by side. @returns the exit code */
 async function run(files: readonly TestBundle[], env: Readonly<Record<string, string>>): Promise<number> {
+  if (stopRequest.signal.aborted) return signalCode(stopRequest.signal.reason);
   t.register();
   t.setTimeout(0);
   t.jobs = SIDE_BY_SIDE;
