@@ -2,7 +2,14 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import { type FieldError, Problem } from './errors.js';
 
-const shared = { allErrors: true, verbose: true, useDefaults: true, removeAdditional: false } as const;
+// Ajv's own optimizing of what it writes is a third of the time to write it, and V8 does as well.
+const shared = {
+  allErrors: true,
+  verbose: true,
+  useDefaults: true,
+  removeAdditional: false,
+  code: { optimize: false },
+} as const;
 
 // JSON bodies mean what they say: "512" is not a width. Query strings and paths have only text.
 const ajvByMode = {

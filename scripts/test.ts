@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { availableParallelism, constants, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PassThrough, type Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -10,14 +10,16 @@ import t from 'tap';
 import { startEmbeddedPostgres } from '../lib/database/embedded-postgres.js';
 import { makeTemplate } from '../test/helpers/migrate.js';
 import { startRedisServer } from '../test/helpers/redis-server.js';
-import { bundleTests, type TestBundle } from './bundle-tests.js';
+import { FILE_TIMEOUT_MS } from '../test/helpers/test-file.js';
+import { bundleTests, type TestBundle, type TestGroup } from './bundle-tests.js';
 import { ensureTestServices } from './ensure-test-services.js';
 
-// `npm test`: one PostgreSQL and one Redis for all test files, each file in a process of its own, under tap.
+// `npm test`: one PostgreSQL and one Redis for all test files, some files to a process, under tap.
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const compiled = join(root, 'dist/test');
 const SIDE_BY_SIDE = Math.max(2, Math.floor(availableParallelism() / 2));
-const TIMEOUT_SECONDS = 180;
+// Files of acceptance tests leave services behind until their group ends.
+const FILES_A_GROUP: Readonly<Record<string, number>> = { acceptance: 4, lib: 12, workers: 7 };
 const SHARED_MEMORY = '/dev/shm';
 const ROOM_BYTES = 4 * 1024 ** 3;
 
@@ -40,7 +42,7 @@ async function main(): Promise<number> {
   await ensureTestServices();
   const asked = process.argv.slice(2).map((file) => resolve(file));
   const files = asked.length > 0 ? asked : await allFiles();
-  const bundles = await bundleTests(root, files);
+  const bundles = await bundleTests(root, groupsOf(files));
   const folder = await mkdtemp(join(await roomyFolder(), 'halftone-tests-'));
   cleanUps.push(() => rm(folder, { recursive: true, force: true }));
   // Folders of ordinary users lie in it too.
@@ -85,21 +87,34 @@ async function allFiles(): Promise<string[]> {
     .map((file) => join(compiled, file));
 }
 
-/** Runs files of tests, some of them side by side. @returns the exit code */
-async function run(files: readonly TestBundle[], env: Readonly<Record<string, string>>): Promise<number> {
+/** Files of a folder, a few to a group. */
+function groupsOf(files: readonly string[]): TestGroup[] {
+  const folderOf = (file: string): string => relative(compiled, file).split(sep)[0] ?? '';
+  return [...new Set(files.map(folderOf))].flatMap((folder) => {
+    const some = files.filter((file) => folderOf(file) === folder);
+    const size = FILES_A_GROUP[folder] ?? 1;
+    return Array.from({ length: Math.ceil(some.length / size) }, (_, index) => ({
+      name: `${folder}-${index + 1}`,
+      files: some.slice(index * size, (index + 1) * size),
+    }));
+  });
+}
+
+/** Runs groups of files, some of them side by side. @returns the exit code */
+async function run(groups: readonly TestBundle[], env: Readonly<Record<string, string>>): Promise<number> {
   if (stopRequest.signal.aborted) return signalCode(stopRequest.signal.reason);
   t.register();
   t.setTimeout(0);
   t.jobs = SIDE_BY_SIDE;
   const told = tell();
-  const running = files.map(({ name, path }) =>
+  const running = groups.map(({ name, files, path }) =>
     // tap's hooks, for coverage and mocks, make a process load twice as long: it starts without them.
     t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', path], {
       name,
       buffered: true,
       at: null,
-      timeout: TIMEOUT_SECONDS * 1000,
-      env: { ...process.env, ...env, TAP_TIMEOUT: String(TIMEOUT_SECONDS) },
+      timeout: FILE_TIMEOUT_MS * files.length,
+      env: { ...process.env, ...env, TAP_TIMEOUT: '0' },
     }),
   );
   stopRequest.signal.addEventListener('abort', () => {

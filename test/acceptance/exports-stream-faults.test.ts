@@ -15,10 +15,11 @@ const service = await startService(t, { databaseUrl: database.url, env: { ROLE: 
 // A busy machine may find itself overloaded while it starts.
 await eventually(async () => (await fetch(`${service.url}/v1/presets`)).ok || undefined);
 // More than sockets and streams buffer: the server is in the middle of it when something happens.
-const ROWS = 120_000;
+const ROWS = 40_000;
+const BYTES_A_ROW = 1200;
 const PATH = '/v1/exports/stream?dataset=jobs';
 const FREE_WITHIN_MS = 2_000;
-await withSql((sql) => insertJobs(sql, ROWS));
+await withSql((sql) => insertJobs(sql, ROWS, BYTES_A_ROW));
 // With PostgreSQL's statistics, what is compressed is copied in parts.
 await withSql((sql) => sql`analyze jobs`);
 

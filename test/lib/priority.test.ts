@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { getPriority } from 'node:os';
-import { test } from 'tap';
+import t from 'tap';
 import { standBack } from '../../lib/priority.js';
 
-test('a process that stands back has a nice value, and so has the group that its session is', async (t) => {
+t.test('a process that stands back has a nice value, and so has the group that its session is', async (t) => {
   const first = await sleeper(t.teardown);
   const second = await sleeper(t.teardown);
   // At once: who is no administrator has to wait between the two.
@@ -18,7 +18,7 @@ test('a process that stands back has a nice value, and so has the group that its
   t.notMatch((await groupOf(process.pid)) ?? '', /nice [79]$/, 'no other session is touched');
 });
 
-test('that a process has ended is no error', async (t) => {
+t.test('that a process has ended is no error', async (t) => {
   const child = spawn('true', { detached: true });
   const pid = pidOf(child);
   await once(child, 'exit');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type postgres from 'postgres';
-import { test } from 'tap';
+import t from 'tap';
 import { connectPostgres } from '../../lib/database/connect.js';
 import { renditionId } from '../../lib/renditions/canonical.js';
 import { seedRows } from '../../scripts/seed/rows.js';
@@ -19,7 +19,7 @@ async function seeded(t: Parameters<typeof migratedDatabase>[0], seed: number) {
   return { url, sql };
 }
 
-test('rows of every kind, none of them waiting for work', async (t) => {
+t.test('rows of every kind, none of them waiting for work', async (t) => {
   const { url, sql } = await seeded(t, 7);
   const [counts] = await sql`
     select (select count(*)::integer from images) as images, (select count(*)::integer from blobs) as blobs,
@@ -56,7 +56,7 @@ async function digest(sql: postgres.Sql): Promise<string> {
   return createHash('sha256').update(JSON.stringify(rows)).digest('hex');
 }
 
-test('the same seed gives the same rows', async (t) => {
+t.test('the same seed gives the same rows', async (t) => {
   const digests: string[] = [];
   for (const seed of [1, 1, 2]) {
     const { sql } = await seeded(t, seed);
@@ -66,24 +66,27 @@ test('the same seed gives the same rows', async (t) => {
   t.not(digests[0], digests[2]);
 });
 
-test('what was cut off is finished by the same seed, and the rows are those of a run in one go', async (t) => {
-  const url = await migratedDatabase(t);
-  const sql = connectPostgres(url, { max: 1, onnotice: () => undefined });
-  t.teardown(() => sql.end({ timeout: 0 }));
-  const options = { url, images: IMAGES, seed: 3, chunkImages: 50 };
-  const cutOff = (): never => {
-    throw new Error('cut off');
-  };
-  await t.rejects(seedRows({ ...options, onProgress: cutOff }), /cut off/);
-  const [found] = await sql<{ images: number }[]>`select count(*)::integer as images from images`;
-  t.ok(found && found.images >= 50 && found.images < IMAGES, 'some of them are there');
-  const progress: number[] = [];
-  await seedRows({ ...options, onProgress: (images) => progress.push(images) });
-  t.equal(progress.at(-1), IMAGES);
-  t.equal(await digest(sql), await digest((await seeded(t, 3)).sql));
-});
+t.test(
+  'what was cut off is finished by the same seed, and the rows are those of a run in one go',
+  async (t) => {
+    const url = await migratedDatabase(t);
+    const sql = connectPostgres(url, { max: 1, onnotice: () => undefined });
+    t.teardown(() => sql.end({ timeout: 0 }));
+    const options = { url, images: IMAGES, seed: 3, chunkImages: 50 };
+    const cutOff = (): never => {
+      throw new Error('cut off');
+    };
+    await t.rejects(seedRows({ ...options, onProgress: cutOff }), /cut off/);
+    const [found] = await sql<{ images: number }[]>`select count(*)::integer as images from images`;
+    t.ok(found && found.images >= 50 && found.images < IMAGES, 'some of them are there');
+    const progress: number[] = [];
+    await seedRows({ ...options, onProgress: (images) => progress.push(images) });
+    t.equal(progress.at(-1), IMAGES);
+    t.equal(await digest(sql), await digest((await seeded(t, 3)).sql));
+  },
+);
 
-test('without looking foreign keys up the rows are the same, and so they hold', async (t) => {
+t.test('without looking foreign keys up the rows are the same, and so they hold', async (t) => {
   const server = await startPostgres(t);
   await migrateTestDatabase(server.url);
   const superuser = new URL(server.url);

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { systemErrorCode } from '../../../lib/errors.js';
 import { connect, kill, start, startElsewhere, startedElsewhere } from '../../helpers/embedded-postgres.js';
-import { temporaryFolder } from '../../helpers/services.js';
+import { clusterFolder, temporaryFolder } from '../../helpers/services.js';
 
 t.jobs = 3;
 
 t.test('a server whose Halftone was killed is replaced', async (t) => {
-  const dataDir = await temporaryFolder(t);
+  const dataDir = await clusterFolder(t);
   const orphan = await startedElsewhere(t, dataDir);
   await connect(t, orphan.url)`create table kept ()`;
   await kill(orphan.child);
@@ -24,7 +24,7 @@ t.test('a server whose Halftone was killed is replaced', async (t) => {
 });
 
 t.test('the data outlives a kill of everything', async (t) => {
-  const dataDir = await temporaryFolder(t);
+  const dataDir = await clusterFolder(t);
   const { child, url, pid } = await startedElsewhere(t, dataDir);
   const sql = connect(t, url);
   await sql`create table kept ()`;
@@ -39,7 +39,7 @@ t.test('the data outlives a kill of everything', async (t) => {
 t.test(
   'a stale postmaster.pid, and the lock of a socket, may name a living process of the same user',
   async (t) => {
-    const dataDir = await temporaryFolder(t);
+    const dataDir = await clusterFolder(t);
     const first = await start(t, dataDir);
     await first.stop();
     const cluster = join(dataDir, 'cluster');
@@ -61,7 +61,7 @@ t.test(
 );
 
 t.test('a second Halftone on the folder of a living one is turned away', async (t) => {
-  const dataDir = await temporaryFolder(t);
+  const dataDir = await clusterFolder(t);
   const first = await startedElsewhere(t, dataDir);
   await t.rejects(start(t, dataDir), {
     message: new RegExp(`Another Halftone \\(process ${first.child.pid} on .+\\) is running on ${dataDir}`),

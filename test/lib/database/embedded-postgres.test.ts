@@ -4,7 +4,7 @@ import pg from 'pg';
 import t from 'tap';
 import { overTcp } from '../../../lib/database/connect.js';
 import { connect, start, startElsewhere } from '../../helpers/embedded-postgres.js';
-import { temporaryFolder } from '../../helpers/services.js';
+import { clusterFolder, temporaryFolder } from '../../helpers/services.js';
 
 t.jobs = 3;
 
@@ -40,7 +40,7 @@ t.test('the first start makes a database, the second finds its data', async (t) 
 t.test(
   'it is reached by a socket in its folder, and by TCP where the path is too long for one',
   async (t) => {
-    const dataDir = await temporaryFolder(t);
+    const dataDir = await clusterFolder(t);
     const near = await start(t, dataDir);
     t.equal(decodeURIComponent(new URL(near.url).hostname), join(dataDir, 'cluster'));
     const [row] = await connect(t, near.url)`select inet_client_addr() as address`;
@@ -55,7 +55,7 @@ t.test(
 );
 
 t.test('other users of the machine stay outside', async (t) => {
-  const dataDir = await temporaryFolder(t);
+  const dataDir = await clusterFolder(t);
   const server = await start(t, dataDir);
   for (const user of ['halftone', 'postgres']) {
     const url = new URL(server.url);
@@ -68,7 +68,7 @@ t.test('other users of the machine stay outside', async (t) => {
 });
 
 t.test('stop ends it without an alarm, and may be called twice', async (t) => {
-  const server = await start(t, await temporaryFolder(t));
+  const server = await start(t, await clusterFolder(t));
   server.onExit(() => t.fail('a wanted stop is no accident'));
   const sql = connect(t, server.url);
   await sql`select 1`;
@@ -78,7 +78,7 @@ t.test('stop ends it without an alarm, and may be called twice', async (t) => {
 });
 
 t.test('an unexpected end is reported, and does not hinder the next start', async (t) => {
-  const dataDir = await temporaryFolder(t);
+  const dataDir = await clusterFolder(t);
   const server = await start(t, dataDir);
   const reason = new Promise<string>((resolve) => server.onExit(resolve));
   process.kill(server.pid, 'SIGKILL');
@@ -88,7 +88,7 @@ t.test('an unexpected end is reported, and does not hinder the next start', asyn
 });
 
 t.test('the error of a failed start has the words of PostgreSQL', async (t) => {
-  const dataDir = await temporaryFolder(t);
+  const dataDir = await clusterFolder(t);
   await (await start(t, dataDir)).stop();
   await writeFile(join(dataDir, 'cluster', 'PG_VERSION'), '9.6\n');
   await t.rejects(start(t, dataDir), { message: /initialized by PostgreSQL version 9\.6/ });

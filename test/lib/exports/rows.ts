@@ -68,11 +68,15 @@ export async function insertNastyRows(sql: Sql): Promise<void> {
     from images, lateral (select (array['queued', 'active', 'completed', 'failed'])[1 + images.width % 4] as state) s`;
 }
 
-/** Failed jobs, a second apart, oldest first, of about 500 bytes each: there may be hundreds of thousands. */
-export async function insertJobs(sql: Sql, count: number): Promise<void> {
+/**
+ * Failed jobs, a second apart, oldest first: there may be hundreds of thousands.
+ *
+ * @param bytes how long the detail of each is, about; a row has some 200 more
+ */
+export async function insertJobs(sql: Sql, count: number, bytes = 320): Promise<void> {
   await sql`
     insert into jobs (id, tenant_id, type, state, priority, attempts_max, request, error, created_at)
     select gen_random_uuid(), 'default', 'resize', 'failed', 'normal', 1 + i % 10, '{}',
-      jsonb_build_object('detail', repeat(md5(i::text), 10)), timestamptz '2020-01-01' + i * interval '1 second'
+      jsonb_build_object('detail', repeat(md5(i::text), ${Math.round(bytes / 32)}::int)), timestamptz '2020-01-01' + i * interval '1 second'
     from generate_series(1, ${count}::int) i`;
 }

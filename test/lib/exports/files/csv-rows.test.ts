@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { test } from 'tap';
+import t from 'tap';
 import { type Cell, readCsvRows } from '../../../../lib/exports/files/csv-rows.js';
 import { temporaryFolder } from '../../../helpers/services.js';
 import { nastyRows, nastyTask } from './nasty.js';
@@ -12,7 +12,7 @@ async function readAll(path: string): Promise<Cell[][]> {
   return rows;
 }
 
-test('what PostgreSQL writes is read as it was: null is not empty text', async (t) => {
+t.test('what PostgreSQL writes is read as it was: null is not empty text', async (t) => {
   const { csvPath } = await nastyTask(t);
   const rows = await readAll(csvPath);
   t.strictSame(
@@ -21,7 +21,7 @@ test('what PostgreSQL writes is read as it was: null is not empty text', async (
   );
 });
 
-test('rows longer than what is read at once, cut anywhere', async (t) => {
+t.test('rows longer than what is read at once, cut anywhere', async (t) => {
   const path = `${await temporaryFolder(t)}/rows.csv`;
   const cells = Array.from({ length: 40 }, (_, index) => [String(index), `é"\n,🎉`.repeat(1500 * index), '']);
   const quote = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
@@ -29,7 +29,7 @@ test('rows longer than what is read at once, cut anywhere', async (t) => {
   t.strictSame(await readAll(path), cells);
 });
 
-test('a file that was cut short is told', async (t) => {
+t.test('a file that was cut short is told', async (t) => {
   const path = `${await temporaryFolder(t)}/rows.csv`;
   for (const text of ['a\n1\n2', 'a\n"1\n', 'a,b\n1,', 'a\n"1"']) {
     await writeFile(path, text);

@@ -1,7 +1,7 @@
-import { test } from 'tap';
+import t from 'tap';
 import { EntryNames } from '../../../../lib/exports/files/entry-names.js';
 
-test('names that meet get numbers, whatever their case', (t) => {
+t.test('names that meet get numbers, whatever their case', (t) => {
   const names = new EntryNames();
   t.strictSame(
     ['a.jpg', 'A.JPG', 'a.jpg', 'a (2).jpg', 'a', 'a', '.jpg'].map((name) => names.take('images', name)),
@@ -10,7 +10,7 @@ test('names that meet get numbers, whatever their case', (t) => {
   t.end();
 });
 
-test('no name leads elsewhere, or is one that some system does not take', (t) => {
+t.test('no name leads elsewhere, or is one that some system does not take', (t) => {
   const names = new EntryNames();
   for (const [given, safe] of [
     ['../../etc/passwd', 'passwd'],
@@ -29,7 +29,7 @@ test('no name leads elsewhere, or is one that some system does not take', (t) =>
   t.end();
 });
 
-test('long names are cut between characters and keep their extension', (t) => {
+t.test('long names are cut between characters and keep their extension', (t) => {
   const names = new EntryNames();
   const one = names.take('images', `${'é🎉'.repeat(60)}.jpeg`);
   const other = names.take('images', `${'é🎉'.repeat(60)}.jpeg`);
@@ -39,7 +39,7 @@ test('long names are cut between characters and keep their extension', (t) => {
   t.end();
 });
 
-test('a hundred thousand files of one name', (t) => {
+t.test('a hundred thousand files of one name', (t) => {
   const names = new EntryNames();
   const taken = new Set(Array.from({ length: 100_000 }, () => names.take('images', 'image.jpg')));
   t.equal(taken.size, 100_000);

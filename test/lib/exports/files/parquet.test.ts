@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { DuckDBInstance, type JS } from '@duckdb/node-api';
-import { test } from 'tap';
+import t from 'tap';
 import type { FileTask } from '../../../../lib/exports/files/file-task.js';
 import { writeParquet } from '../../../../lib/exports/files/parquet.js';
 import { temporaryFolder } from '../../../helpers/services.js';
@@ -30,7 +30,7 @@ async function make(
 
 const from = (path: string): string => `'${path.replaceAll("'", "''")}'`;
 
-test('every value comes back as it was, with its type', async (t) => {
+t.test('every value comes back as it was, with its type', async (t) => {
   const task = await nastyTask(t);
   await make(task);
 
@@ -57,7 +57,7 @@ test('every value comes back as it was, with its type', async (t) => {
   );
 });
 
-test('the file itself says what its columns are, and is compressed', async (t) => {
+t.test('the file itself says what its columns are, and is compressed', async (t) => {
   const task = await nastyTask(t);
   await make(task);
   const schema = await query(
@@ -71,7 +71,7 @@ test('the file itself says what its columns are, and is compressed', async (t) =
   t.equal(meta?.['compression'], 'ZSTD');
 });
 
-test('many rows: row groups, sums and order', async (t) => {
+t.test('many rows: row groups, sums and order', async (t) => {
   const task = plainTask(await temporaryFolder(t), 100_000);
   await writePlainCsv(task);
   await make(task);
@@ -86,7 +86,7 @@ test('many rows: row groups, sums and order', async (t) => {
   t.equal(groups?.['groups'], 5);
 });
 
-test('no rows at all make a file with its columns', async (t) => {
+t.test('no rows at all make a file with its columns', async (t) => {
   const task = plainTask(await temporaryFolder(t), 0);
   await writePlainCsv(task);
   await make(task);
@@ -95,7 +95,7 @@ test('no rows at all make a file with its columns', async (t) => {
   ]);
 });
 
-test('what is wrong leaves no file', async (t) => {
+t.test('what is wrong leaves no file', async (t) => {
   const folder = await temporaryFolder(t);
   const task = plainTask(folder, 10);
   await writePlainCsv(task);
@@ -105,7 +105,7 @@ test('what is wrong leaves no file', async (t) => {
   t.strictSame(await readdir(dirname(task.outputPath)), ['rows.csv']);
 });
 
-test('an abort ends it, and leaves no file', async (t) => {
+t.test('an abort ends it, and leaves no file', async (t) => {
   const stop = new AbortController();
   const folder = await temporaryFolder(t);
   const reason = new Error('the job was cancelled');
@@ -118,7 +118,7 @@ test('an abort ends it, and leaves no file', async (t) => {
   t.strictSame(await readdir(folder), ['rows.csv']);
 });
 
-test('rows that break off are no file, wherever that is', async (t) => {
+t.test('rows that break off are no file, wherever that is', async (t) => {
   const folder = await temporaryFolder(t);
   const task = plainTask(folder, 10_000);
   await writePlainCsv(task);

@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { readXlsx } from 'hucre/xlsx';
-import { test } from 'tap';
+import t from 'tap';
 import { columnLetters } from '../../../../lib/exports/files/xlsx/cells.js';
 import { MAX_XLSX_ROWS, writeXlsx } from '../../../../lib/exports/files/xlsx.js';
 import { temporaryFolder } from '../../../helpers/services.js';
@@ -30,7 +30,7 @@ function cells(row: NastyRow): unknown[] {
   ];
 }
 
-test('a spreadsheet reader finds every value, numbers and dates as such', async (t) => {
+t.test('a spreadsheet reader finds every value, numbers and dates as such', async (t) => {
   const task = await nastyTask(t);
   t.strictSame(await writeXlsx(task, 'images'), { cutCells: 0 });
   const sheet = await read(task.outputPath);
@@ -53,7 +53,7 @@ test('a spreadsheet reader finds every value, numbers and dates as such', async 
   );
 });
 
-test('a text longer than a cell takes is cut where one sees it, and counted', async (t) => {
+t.test('a text longer than a cell takes is cut where one sees it, and counted', async (t) => {
   const folder = await temporaryFolder(t);
   const csvPath = `${folder}/rows.csv`;
   const fits = 'x'.repeat(32_767);
@@ -68,7 +68,7 @@ test('a text longer than a cell takes is cut where one sees it, and counted', as
   t.ok(String(second).length <= 32_767);
 });
 
-test('one row too many is refused at once, with a code of its own', async (t) => {
+t.test('one row too many is refused at once, with a code of its own', async (t) => {
   const folder = await temporaryFolder(t);
   await t.rejects(writeXlsx(plainTask(folder, MAX_XLSX_ROWS + 1), 'images'), {
     code: 'EXPORT_TOO_MANY_ROWS',
@@ -78,7 +78,7 @@ test('one row too many is refused at once, with a code of its own', async (t) =>
   t.strictSame(await readdir(folder), []);
 });
 
-test('many rows, and none', async (t) => {
+t.test('many rows, and none', async (t) => {
   const folder = await temporaryFolder(t);
   const progress: number[] = [];
   const task = plainTask(folder, 20_000, { onProgress: (rows) => progress.push(rows) });
@@ -96,7 +96,7 @@ test('many rows, and none', async (t) => {
   t.strictSame((await read(none.outputPath)).rows, [['id', 'number']]);
 });
 
-test('what is wrong, and an abort, leave no file', async (t) => {
+t.test('what is wrong, and an abort, leave no file', async (t) => {
   const folder = await temporaryFolder(t);
   const stop = new AbortController();
   const reason = new Error('the job was cancelled');
@@ -107,7 +107,7 @@ test('what is wrong, and an abort, leave no file', async (t) => {
   t.strictSame(await readdir(folder), ['rows.csv']);
 });
 
-test('the columns of a wide sheet', (t) => {
+t.test('the columns of a wide sheet', (t) => {
   t.strictSame([0, 25, 26, 51, 52, 701, 702].map(columnLetters), ['A', 'Z', 'AA', 'AZ', 'BA', 'ZZ', 'AAA']);
   t.end();
 });

@@ -4,7 +4,7 @@ import { appendFile, readdir, truncate, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { type Test, test } from 'tap';
+import t, { type Test } from 'tap';
 import { openPromise } from 'yauzl';
 import { crc32, tableCrc32 } from '../../../../lib/exports/files/crc32.js';
 import { type PackedFile, writeZip, type ZipTask } from '../../../../lib/exports/files/zip.js';
@@ -99,7 +99,7 @@ function storeOf(base: BlobStore, bytes: number, content: () => Readable): BlobS
   };
 }
 
-test('files come back whole, under their names, with a manifest', async (t) => {
+t.test('files come back whole, under their names, with a manifest', async (t) => {
   const contents = [
     randomBytes(10),
     Buffer.alloc(0),
@@ -132,7 +132,7 @@ test('files come back whole, under their names, with a manifest', async (t) => {
   t.strictSame(await readdir(output), ['export.zip'], 'nothing else is left');
 });
 
-test('what is missing or other than its row is in the manifest', async (t) => {
+t.test('what is missing or other than its row is in the manifest', async (t) => {
   const [here, gone, damaged] = ['here', 'gone', 'damaged'].map((name) => describe(name, Buffer.from(name)));
   if (!here || !gone || !damaged) throw new Error('three files');
   const { task } = await zipTask(t, [here, gone, damaged]);
@@ -151,7 +151,7 @@ test('what is missing or other than its row is in the manifest', async (t) => {
   ]);
 });
 
-test('more than 65,535 files', async (t) => {
+t.test('more than 65,535 files', async (t) => {
   const content = Buffer.from('tiny');
   const file = describe('tiny.txt', content);
   const many = function* (): Generator<PackedFile> {
@@ -167,7 +167,7 @@ test('more than 65,535 files', async (t) => {
   await unzipTest(t, task.outputPath);
 });
 
-test('an abort or a failing store leaves nothing', async (t) => {
+t.test('an abort or a failing store leaves nothing', async (t) => {
   const file = describe('endless', Buffer.from('endless'));
   const stop = new AbortController();
   const { task, output } = await zipTask(t, [file], { signal: stop.signal });
@@ -196,7 +196,7 @@ test('an abort or a failing store leaves nothing', async (t) => {
   t.strictSame(await readdir(output), []);
 });
 
-test('a file of more than 4 GiB, and one behind it', async (t) => {
+t.test('a file of more than 4 GiB, and one behind it', async (t) => {
   const bytes = 4 * 1024 ** 3 + 5;
   const path = `${await temporaryFolder(t)}/sparse.zip`;
   const small = Buffer.from('behind it');
@@ -228,7 +228,7 @@ test('a file of more than 4 GiB, and one behind it', async (t) => {
   ]);
 });
 
-test('checksums are the same without those of newer versions of Node', (t) => {
+t.test('checksums are the same without those of newer versions of Node', (t) => {
   const [one, other] = [randomBytes(1000), randomBytes(77)];
   t.equal(tableCrc32(Buffer.from('123456789'), 0), 0xcbf43926, 'the check value of CRC-32');
   t.equal(tableCrc32(other, tableCrc32(one, 0)), crc32(Buffer.concat([one, other]), 0));
