@@ -161,11 +161,13 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
   const queues = openPatientPool({ ...settings, ...impatience, max: PRODUCER_CONNECTIONS }, log);
   const readers = openPatientPool({ ...settings, max: READER_CONNECTIONS }, log);
   const probe = new pg.Pool({ ...settings, ...impatience, max: 1 });
+  // What each queue would write of itself at a start, all at once, is BullMQ's defaults.
+  const filled = { connection: queues.pool, skipMetasUpdate: true };
   probe.on('error', (error) => log.debug({ err: error }, 'queue connection'));
   return {
     kind: 'postgres',
     openQueue: (name) => {
-      const queue = new Queue(name, { connection: queues.pool }, createPostgresBackend);
+      const queue = new Queue(name, filled, createPostgresBackend);
       survive(queue, log);
       return jobQueue(queue, () => rangeInPostgres(queues.pool, name));
     },
@@ -184,7 +186,7 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
     },
     openBoard: (names) =>
       boardQueues(
-        names.map((name) => new Queue(name, { connection: queues.pool }, createPostgresBackend)),
+        names.map((name) => new Queue(name, filled, createPostgresBackend)),
         log,
       ),
     ping: async () => {

@@ -16,6 +16,8 @@ export class BullmqPool extends EventEmitter implements PgPool {
   readonly #listener: SharedListener;
   /** What each text is prepared as; undefined: it is not. */
   readonly #names = new Map<string, string | undefined>();
+  /** When the last part that borrowed a connection has given it back. */
+  #givenBack: Promise<unknown> = Promise.resolve();
 
   constructor(pool: pg.Pool) {
     super();
@@ -38,7 +40,17 @@ export class BullmqPool extends EventEmitter implements PgPool {
     }
   }
 
-  async connect(): Promise<PgPoolClient> {
+  /**
+   * Each part borrows a connection when it is opened, for one short question and to listen by. One after the other they
+   * find the one that is there: at once, as when a process starts, each would have PostgreSQL start another.
+   */
+  connect(): Promise<PgPoolClient> {
+    const borrowed = this.#givenBack.then(() => this.#borrow());
+    this.#givenBack = borrowed.then(({ givenBack }) => givenBack).catch(() => undefined);
+    return borrowed;
+  }
+
+  async #borrow(): Promise<BorrowedClient> {
     return new BorrowedClient(await this.#pool.connect(), this.#listener);
   }
 

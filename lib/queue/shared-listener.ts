@@ -9,13 +9,19 @@ const LISTEN = /^LISTEN (\w+);?\s*$/m;
 
 /** What a part of BullMQ has connected by: a connection of its own until it listens, then the one of all. */
 export class BorrowedClient extends EventEmitter implements PgPoolClient {
+  /** Resolves when it has a connection of its own no more. */
+  readonly givenBack: Promise<void>;
   #own: pg.PoolClient | undefined;
   readonly #listener: SharedListener;
+  #isGivenBack: () => void = () => {};
 
   constructor(own: pg.PoolClient, listener: SharedListener) {
     super();
     this.#own = own;
     this.#listener = listener;
+    this.givenBack = new Promise((resolve) => {
+      this.#isGivenBack = resolve;
+    });
   }
 
   async query(text: string, params?: readonly unknown[]): Promise<PgQueryResult> {
@@ -38,6 +44,7 @@ export class BorrowedClient extends EventEmitter implements PgPoolClient {
   #giveBack(destroy?: boolean): void {
     this.#own?.release(destroy);
     this.#own = undefined;
+    this.#isGivenBack();
   }
 }
 
