@@ -11,7 +11,8 @@ import { noise } from '../helpers/pictures.js';
 import { type Service, type ServiceOptions, startService } from '../helpers/service.js';
 import { type Asked, askBatch, membersOf, resultOf } from './batches.js';
 
-const MANY = 1_500;
+/** Three chunks. */
+const MANY = 1_260;
 const COUNT = 8;
 /** A moment of work. */
 const slow = { width: 800, format: 'webp', effort: 4 };

@@ -5,10 +5,11 @@ import type { Image } from '../../lib/images/image.js';
 import type { Job } from '../../lib/jobs/job.js';
 import { ended, type ListBody, type ProblemBody, upload, uploadAndWait } from '../helpers/client.js';
 import { openApi } from '../helpers/contract.js';
+import { jobWhen } from '../helpers/faults.js';
 import { noise, picture } from '../helpers/pictures.js';
 import { startService } from '../helpers/service.js';
 
-const service = await startService(t);
+const service = await startService(t, { env: { RESIZE_THREADS: '1' } });
 const api = await openApi(service.url);
 
 /** The files of the store whose path has the text. */
@@ -149,6 +150,7 @@ await t.test('the unfinished job of a deleted image fails, and leaves no file', 
   // The first job keeps the only thread busy while the second one's image is deleted.
   const large = await noise(1600, 1200).jpeg().toBuffer();
   const busy = (await upload(api, large, { renditions: [{ width: 1500, format: 'webp', effort: 6 }] })).body;
+  await jobWhen(service.url, busy.job, ({ state }) => state === 'active');
   const { image, job } = (await upload(api, await picture(), { presets: ['thumbnail'] })).body;
   t.equal((await api(image.links.self, { method: 'DELETE' })).status, 204);
   t.equal((await api(busy.image.links.self, { method: 'DELETE' })).status, 204);

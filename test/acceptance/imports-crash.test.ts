@@ -8,7 +8,7 @@ import { picture } from '../helpers/pictures.js';
 import { startService } from '../helpers/service.js';
 import { startRedis, temporaryFolder } from '../helpers/services.js';
 
-const ROWS = 1_500;
+const ROWS = 1_000;
 
 const folder = join(await temporaryFolder(t), 'import');
 await mkdir(folder);

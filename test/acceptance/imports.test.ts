@@ -183,8 +183,8 @@ await t.test('a header without rows is an import of nothing', async (t) => {
   t.equal(report, 'line,code,detail\r\n');
 });
 
-await t.test('2,500 rows: every one is counted once', async (t) => {
-  const rows = Array.from({ length: 2_500 }, (_, index) => {
+await t.test('1,000 rows: every one is counted once', async (t) => {
+  const rows = Array.from({ length: 1_000 }, (_, index) => {
     if (index % 2 === 0) return `a.png,${index},unknown`;
     return index % 3 === 0 ? `a.png,${index}` : `none-${index}.png,"${index},\n${index}",`;
   });
@@ -192,15 +192,15 @@ await t.test('2,500 rows: every one is counted once', async (t) => {
   const ragged = rows.filter((row) => /^a\.png,\d+$/.test(row)).length;
   const { result, faults } = await imported(`path,metadata.number,presets\n${rows.join('\n')}\n`);
   t.same(result, {
-    rows: { read: 2_500, accepted: 2_500 - unknown - ragged, rejected: unknown + ragged },
+    rows: { read: 1_000, accepted: 1_000 - unknown - ragged, rejected: unknown + ragged },
     members: {
-      total: 2_500 - unknown - ragged,
+      total: 1_000 - unknown - ragged,
       completed: 0,
-      failed: 2_500 - unknown - ragged,
+      failed: 1_000 - unknown - ragged,
       cancelled: 0,
     },
   });
-  t.equal(faults.length, 2_500);
+  t.equal(faults.length, 1_000);
   const lines = faults.map((fault) => Number.parseInt(fault, 10));
   t.same(
     lines,

@@ -62,9 +62,9 @@ export async function severalProcesses(t: Test, options: ServiceOptions): Promis
   });
 
   await t.test('a cancel reaches the process that has the job', async (t) => {
-    const file = await noise(2500, 2500).jpeg().toBuffer();
+    const file = await noise(1200, 1200).jpeg().toBuffer();
     const slow = Array.from({ length: 50 }, (_, index) => ({
-      width: 1200 + index,
+      width: 700 + index,
       format: 'webp',
       effort: 6,
     }));

@@ -43,8 +43,7 @@ const ID = 'openapi.json';
 
 /** Reads a running server's OpenAPI document and makes the client that checks every answer against it. */
 export async function openApi(url: string): Promise<Api> {
-  const document = JSON.parse(await (await fetch(`${url}/openapi.json`)).text());
-  const check = checker(document);
+  const check = checker(await (await fetch(`${url}/openapi.json`)).text());
   return async <Body>(path: string, { json, headers, ...asked }: Asked = {}): Promise<Answer<Body>> => {
     const method = asked.method ?? 'GET';
     const response = await fetch(new URL(path, url), {
@@ -87,7 +86,17 @@ function faultOf(
   return UNDOCUMENTED.test(path) ? undefined : check(method, path, answer, type);
 }
 
-function checker(document: Document): Check {
+// To make what checks answers takes longer than most tests do, and services have the same document.
+const checkers = new Map<string, Check>();
+
+/** @param text an OpenAPI document */
+function checker(text: string): Check {
+  const check = checkers.get(text) ?? makeChecker(JSON.parse(text));
+  checkers.set(text, check);
+  return check;
+}
+
+function makeChecker(document: Document): Check {
   // Half of a validator's time is that of making it, and a third of that would be to optimize it.
   const ajv = new Ajv2020({
     strict: false,
