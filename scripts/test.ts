@@ -17,8 +17,9 @@ import { ensureTestServices } from './ensure-test-services.js';
 // `npm test`: one PostgreSQL and one Redis for all test files, some files to a process, under tap.
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const compiled = join(root, 'dist/test');
-const SIDE_BY_SIDE = Math.max(2, Math.floor(availableParallelism() / 2));
-// Files of acceptance tests leave services behind until their group ends.
+// Some of what a test does is to wait.
+const SIDE_BY_SIDE = Math.max(3, Math.floor(availableParallelism() / 2));
+// How many files of a folder share a process: what they load and make, and V8 has learnt to run, is there for the next.
 const FILES_A_GROUP: Readonly<Record<string, number>> = { acceptance: 8, lib: 12, workers: 7 };
 // What a test makes is mostly gone by its end: collected less often, less of it is copied.
 const NODE_FLAGS = ['--enable-source-maps', '--min-semi-space-size=16'];

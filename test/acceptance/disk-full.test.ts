@@ -7,9 +7,10 @@ import type { Job } from '../../lib/jobs/job.js';
 import { ended, formOf, type ListBody, madeBy, type ProblemBody, upload } from '../helpers/client.js';
 import { openApi } from '../helpers/contract.js';
 import { jobWhen } from '../helpers/faults.js';
-import { noise, picture } from '../helpers/pictures.js';
+import { bitmap, noise, picture } from '../helpers/pictures.js';
 import { filesLeft, startService } from '../helpers/service.js';
 import { smallDisk } from '../helpers/small-disk.js';
+import { begin, offsetOf, sendPart, sha256, tusUpload } from '../helpers/tus.js';
 
 const disk = await smallDisk(t);
 const service = await startService(t, { ...disk.options, env: { JOB_ATTEMPTS: '10' } });
@@ -76,6 +77,18 @@ await t.test('a job that meets it is tried again, and ends well once there is ro
   t.match(await ended(api, asked.job), { state: 'completed', error: null });
   t.equal((await api(asked.export.url)).status, 200);
   t.equal((await api(madeBy(job)[0]?.url ?? '')).status, 200);
+});
+
+await t.test('a part of an upload that does not fit: 507, and none of it is kept', async (t) => {
+  const file = await bitmap(1000, 900);
+  const path = await begin(api, file.length, {});
+  const { status, body } = await sendPart<ProblemBody>(api, path, 0, file);
+  t.same([status, body.code], [507, 'STORAGE_FULL']);
+  t.equal(await offsetOf(service, path), 0);
+  const small = await picture();
+  const { headers } = await tusUpload(service.url, small);
+  const image = await api<Image>(headers.get('halftone-image') ?? '');
+  t.equal(image.body.sha256, sha256(small), 'what fits is taken, beside what did not');
 });
 
 await t.test('nothing has to be restarted', async (t) => {
