@@ -9,7 +9,7 @@ import { jobWhen } from '../helpers/faults.js';
 import { noise, picture } from '../helpers/pictures.js';
 import { startService } from '../helpers/service.js';
 
-const service = await startService(t, { env: { RESIZE_THREADS: '1' } });
+const service = await startService(t);
 const api = await openApi(service.url);
 
 /** The files of the store whose path has the text. */
@@ -147,13 +147,15 @@ await t.test('uploads and a deletion of the same bytes at once: no row without i
 });
 
 await t.test('the unfinished job of a deleted image fails, and leaves no file', async (t) => {
-  // The first job keeps the only thread busy while the second one's image is deleted.
   const large = await noise(1600, 1200).jpeg().toBuffer();
   const busy = (await upload(api, large, { renditions: [{ width: 1500, format: 'webp', effort: 6 }] })).body;
   await jobWhen(service.url, busy.job, ({ state }) => state === 'active');
+  t.equal((await api(busy.image.links.self, { method: 'DELETE' })).status, 204);
+  // The job of the other waits until its image is gone.
+  await api('/v1/queues/resize/pause', { method: 'POST' });
   const { image, job } = (await upload(api, await picture(), { presets: ['thumbnail'] })).body;
   t.equal((await api(image.links.self, { method: 'DELETE' })).status, 204);
-  t.equal((await api(busy.image.links.self, { method: 'DELETE' })).status, 204);
+  await api('/v1/queues/resize/resume', { method: 'POST' });
   for (const each of [job, busy.job]) {
     const { state, error } = await ended(api, each);
     t.match({ state, code: error?.code }, { state: 'failed', code: 'IMAGE_NOT_FOUND' });
