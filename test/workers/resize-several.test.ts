@@ -90,6 +90,7 @@ t.test('the file is decoded once', async (t) => {
   execFileSync('mkfifo', [first.output]);
   const outcome = resize(task);
   const pipe = await open(first.output, 'r');
+  t.teardown(() => pipe.close());
   await rm(task.input);
   const bytes = await pipe.readFile();
   t.ok(bytes.length > 128 * 1024, 'more than a pipe holds, so the writer did wait');
