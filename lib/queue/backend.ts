@@ -64,8 +64,10 @@ const NOTIFIED_BLOCK_MS = 5_000;
 export const PREFIX = '{halftone}';
 // Jobs beyond that share them: they need one when they begin and when they end.
 const MAX_CONSUMER_CONNECTIONS = 4;
-// Connections by which queues are filled and asked: more at once wait for one.
+// Connections by which queues are filled and asked: more at once wait for one. A request that would have one opened
+// fails where PostgreSQL takes its time for that; so those of requests are opened at the start, and stay.
 const PRODUCER_CONNECTIONS = 6;
+const REQUEST_CONNECTIONS = 4;
 // Connections of those who read events, and the one by which all listen.
 const READER_CONNECTIONS = 4;
 
@@ -158,7 +160,11 @@ function postgresBackend({ databaseUrl, applicationName, role, log }: QueueBacke
   const impatience = role === 'producer' ? asked : {};
   // Connections are what PostgreSQL has fewest of: all queues share a pool, and all that listens or consumes
   // shares another. Each consumer makes room for its jobs, so that none waits for another.
-  const queues = openPatientPool({ ...settings, ...impatience, max: PRODUCER_CONNECTIONS }, log);
+  const size =
+    role === 'producer'
+      ? { min: REQUEST_CONNECTIONS, max: REQUEST_CONNECTIONS }
+      : { max: PRODUCER_CONNECTIONS };
+  const queues = openPatientPool({ ...settings, ...impatience, ...size }, log);
   const readers = openPatientPool({ ...settings, max: READER_CONNECTIONS }, log);
   const probe = new pg.Pool({ ...settings, ...impatience, max: 1 });
   // What each queue would write of itself at a start, all at once, is BullMQ's defaults.

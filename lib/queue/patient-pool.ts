@@ -50,9 +50,17 @@ export interface OpenedPool {
   end(): Promise<void>;
 }
 
-/** Opens a pool; the caller ends it. */
+/** Opens a pool, with as many connections as it is to have at least; the caller ends it. */
 export function openPatientPool(options: pg.PoolConfig, log: Logger): OpenedPool {
   const pool = new PatientPool(options, log);
+  const opened = Array.from({ length: options.min ?? 0 }, () => pool.connect());
+  Promise.all(opened).then(
+    (clients) => {
+      for (const client of clients) client.release();
+    },
+    // Only where it is ended before.
+    () => undefined,
+  );
   return {
     pool: new BullmqPool(pool),
     makeRoom: (connections) => {

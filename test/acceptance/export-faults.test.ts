@@ -14,7 +14,7 @@ interface Asked {
 }
 
 /** Enough for an export to be met in its midst. */
-const ROWS = 60_000;
+const ROWS = 30_000;
 const service = await startService(t, { env: hasty });
 const api = await openApi(service.url);
 const sql = connectPostgres(service.databaseUrl ?? '', { max: 1 });

@@ -18,6 +18,8 @@ async function postgresPid(): Promise<number> {
   return Number.parseInt(await readFile(join(dataDir, 'postgres', name), 'utf8'), 10);
 }
 
+/** What the first test leaves running. */
+let running: Service | undefined;
 const slow = { renditions: [{ width: 800, format: 'avif', effort: 2 }] };
 
 t.test('after a hard kill of everything the data is there, and what was queued is done', async (t) => {
@@ -37,6 +39,7 @@ t.test('after a hard kill of everything the data is there, and what was queued i
   await service.kill('SIGKILL');
 
   const again = await start();
+  running = again;
   t.same(await readImage(again.url, done.image), before);
   const [rendition] = before.renditions ?? [];
   const content = await fetch(`${again.url}${rendition?.url}`);
@@ -45,11 +48,10 @@ t.test('after a hard kill of everything the data is there, and what was queued i
     t.match(await jobEnd(again.url, job), { state: 'completed', attempts: { made: 1 }, error: null });
     t.equal((await readImage(again.url, image)).renditions?.length, 1);
   }
-  await again.stop();
 });
 
 t.test('a second signal ends at once, and leaves no process', async (t) => {
-  const service = await start();
+  const service = running ?? (await start());
   const { job } = await newJob(service.url, slow, await noise(1000, 800).png().toBuffer());
   await jobWhen(service.url, job, ({ state }) => state === 'active');
   const pids = [await workerPid(service), await postgresPid()];

@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 
 await t.test('an API that is killed in the middle of a long part, and of short ones', async (t) => {
   const file = await bitmap(2900, 2500);
-  const first = await startService(t, { env: { RESIZE_THREADS: '1' } });
+  const first = await startService(t, { env: { ROLE: 'api' } });
   const { dataDir, databaseUrl } = first;
   const api = await openApi(first.url);
   const sql = connect(t, databaseUrl ?? '');
@@ -26,7 +26,7 @@ await t.test('an API that is killed in the middle of a long part, and of short o
   });
   await first.kill('SIGKILL');
 
-  const second = await startService(t, { dataDir, databaseUrl, env: { RESIZE_THREADS: '1' } });
+  const second = await startService(t, { dataDir, databaseUrl, env: { ROLE: 'api' } });
   const offset = await offsetOf(second, path);
   t.ok(offset >= 16 * MIB && offset <= 20 * MIB, `${offset} bytes are kept`);
   await t.rejects(
@@ -39,7 +39,7 @@ await t.test('an API that is killed in the middle of a long part, and of short o
     }),
   );
 
-  const third = await startService(t, { dataDir, databaseUrl, env: { RESIZE_THREADS: '1' } });
+  const third = await startService(t, { dataDir, databaseUrl, env: { ROLE: 'api' } });
   t.ok((await offsetOf(third, path)) > offset, 'a part that was acknowledged is kept');
   const { headers } = await tusUpload(third.url, file, { uploadUrl: `${third.url}${path}` });
   const after = await openApi(third.url);
