@@ -53,14 +53,12 @@ export interface OpenedPool {
 /** Opens a pool, with as many connections as it is to have at least; the caller ends it. */
 export function openPatientPool(options: pg.PoolConfig, log: Logger): OpenedPool {
   const pool = new PatientPool(options, log);
-  const opened = Array.from({ length: options.min ?? 0 }, () => pool.connect());
-  Promise.all(opened).then(
-    (clients) => {
-      for (const client of clients) client.release();
-    },
-    // Only where it is ended before.
-    () => undefined,
-  );
+  // None is to be had yet: each of them opens one. Only where the pool is ended before does that fail.
+  for (let count = 0; count < (options.min ?? 0); count++)
+    pool.connect().then(
+      (client) => client.release(),
+      () => undefined,
+    );
   return {
     pool: new BullmqPool(pool),
     makeRoom: (connections) => {

@@ -69,7 +69,7 @@ export async function insertNastyRows(sql: Sql): Promise<void> {
 }
 
 /**
- * Failed jobs, a second apart, oldest first: there may be hundreds of thousands.
+ * Failed jobs, a second apart, oldest first: there may be hundreds of thousands. Compressed they are half as long.
  *
  * @param bytes how long the detail of each is, about; a row has some 200 more
  */
@@ -77,6 +77,7 @@ export async function insertJobs(sql: Sql, count: number, bytes = 320): Promise<
   await sql`
     insert into jobs (id, tenant_id, type, state, priority, attempts_max, request, error, created_at)
     select gen_random_uuid(), 'default', 'resize', 'failed', 'normal', 1 + i % 10, '{}',
-      jsonb_build_object('detail', repeat(md5(i::text), ${Math.round(bytes / 32)}::int)), timestamptz '2020-01-01' + i * interval '1 second'
-    from generate_series(1, ${count}::int) i`;
+      jsonb_build_object('detail', detail), timestamptz '2020-01-01' + i * interval '1 second'
+    from generate_series(1, ${count}::int) i,
+      lateral (select string_agg(md5(i + n / 100.0 || ''), '') from generate_series(1, ${Math.round(bytes / 32)}::int) n) t (detail)`;
 }
