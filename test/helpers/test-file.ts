@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import t, { type Test } from 'tap';
 
 /**
@@ -14,8 +15,11 @@ export const FILE_TIMEOUT_MS = 180_000;
 /** A file by its name, and what loads it, which defines its tests. */
 export type TestFile = readonly [name: string, load: () => Promise<unknown>];
 
-/** Runs files one after the other, each as one test. */
+/** Runs files one after the other, each as one test. A signal ends them and what they started. */
 export async function runFiles(files: readonly TestFile[]): Promise<void> {
+  // What was started is killed when this process exits, which by itself a signal is not.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
   for (const [name, load] of files) {
     await t.test(name, { timeout: FILE_TIMEOUT_MS }, async (test) => {
       file = test;
